@@ -1,0 +1,55 @@
+"""The whole stand-in as one WSGI application: API, pages, control routes, health."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from deploy.local.stripe.api import Api
+from deploy.local.stripe.checkout_page import CheckoutPage
+from deploy.local.stripe.control import Control
+from deploy.local.stripe.portal_page import PortalPage, invoice_page
+from deploy.local.stripe.store import Store
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def build(store: Store, *, api_key: str | None, clock: Callable[[], int], base_url: str) -> Wsgi:
+    """The application; `base_url` is where its own pages are reached, `clock` tells the seconds."""
+    api = Api(store, api_key, clock, base_url)
+    checkout = CheckoutPage(store, clock, base_url)
+    portal = PortalPage(store, clock, base_url)
+    control = Control(store)
+    routes = Map(
+        [
+            Rule("/health", endpoint=_health, methods=["GET"]),
+            Rule("/c/pay/<session_id>", endpoint=checkout.answer, methods=["GET", "POST"]),
+            Rule("/p/session/<session_id>", endpoint=portal.answer, methods=["GET", "POST"]),
+            Rule("/i/<invoice_id>", endpoint=lambda request, invoice_id: invoice_page(store, invoice_id)),
+            *control.rules(),
+        ]
+    )
+
+    @Request.application
+    def application(request: Request) -> Response:
+        if request.path.startswith("/v1/"):
+            return api.answer(request)
+        try:
+            handler, ids = routes.bind("").match(request.path, request.method)
+        except NotFound:
+            return Response("Not found", 404, content_type="text/plain")
+        except HTTPException as error:
+            return Response(error.description, error.code or 400, content_type="text/plain")
+        answer: Response = handler(request, **ids)
+        return answer
+
+    return application
+
+
+def _health(request: Request) -> Response:
+    return Response(json.dumps({"status": "ok"}), content_type="application/json")

@@ -1,0 +1,288 @@
+"""Checkout sessions in subscription mode: opened over the API, paid or left on the hosted page, or expired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.local.stripe.context import Context, Operation, merge_metadata
+from deploy.local.stripe.errors import invalid, missing_parameter
+from deploy.local.stripe.ids import new_id
+from deploy.local.stripe.listing import Filter, page
+from deploy.local.stripe.objects import customers, subscriptions
+from deploy.local.stripe.params import (
+    EXPAND,
+    PAGE,
+    Bool,
+    Choice,
+    Email,
+    Hash,
+    Int,
+    ListOf,
+    Metadata,
+    Text,
+    TimeRange,
+    Type,
+    Url,
+)
+from deploy.local.stripe.store import Json
+
+MINUTE = 60
+OPEN_SECONDS = 24 * 3600
+TRIAL_SETTINGS = Hash(
+    {
+        "end_behavior": Hash(
+            {"missing_payment_method": Choice(("cancel", "create_invoice", "pause"))},
+            required=("missing_payment_method",),
+        )
+    },
+    required=("end_behavior",),
+)
+SUBSCRIPTION_DATA = Hash(
+    {
+        "billing_mode": Hash({"type": Choice(("flexible",))}, required=("type",)),
+        "description": Text(500),
+        "metadata": Metadata(),
+        "trial_period_days": Int(1, 730),
+        "trial_settings": TRIAL_SETTINGS,
+    }
+)
+CREATE: dict[str, Type] = EXPAND | {
+    "allow_promotion_codes": Bool(),
+    "cancel_url": Url(),
+    "client_reference_id": Text(200),
+    "customer": Text(),
+    "customer_email": Email(),
+    "expires_at": Int(),
+    "line_items": ListOf(
+        Hash({"price": Text(), "quantity": Int(1, 999_999), "metadata": Metadata()}, required=("price",)), high=20
+    ),
+    "locale": Choice(("auto", "en")),
+    "metadata": Metadata(),
+    "mode": Choice(("subscription",)),
+    "payment_method_collection": Choice(("always", "if_required")),
+    "subscription_data": SUBSCRIPTION_DATA,
+    "success_url": Url(),
+    "ui_mode": Choice(("hosted_page",)),
+}
+
+
+def create(ctx: Context, params: dict[str, Any]) -> Json:
+    """Open a session; nothing is charged and no subscription exists until its page is paid."""
+    if "customer" in params and "customer_email" in params:
+        raise invalid("You may only specify one of these parameters: customer, customer_email.", param="customer")
+    customer = ctx.get("customer", params["customer"], param="customer") if "customer" in params else None
+    trial = bool(params.get("subscription_data", {}).get("trial_period_days"))
+    line_items = [_line_item(ctx, line, index, trial) for index, line in enumerate(params["line_items"])]
+    if not line_items:
+        raise missing_parameter("line_items")
+    session_id = new_id("cs_test")
+    expires_at = params.get("expires_at", ctx.now + OPEN_SECONDS)
+    if not ctx.now + 30 * MINUTE <= expires_at <= ctx.now + OPEN_SECONDS:
+        raise invalid(
+            "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session "
+            "creation.",
+            param="expires_at",
+        )
+    session = _session(ctx, session_id, params, customer, line_items) | {"expires_at": expires_at}
+    listed = {
+        "object": "list",
+        "data": line_items,
+        "has_more": False,
+        "url": f"/v1/checkout/sessions/{session_id}/line_items",
+    }
+    data = params.get("subscription_data", {})
+    data = data | {"metadata": merge_metadata({}, data.get("metadata", {}))}
+    return ctx.create(session, hidden={"line_items": listed, "subscription_data": data})
+
+
+def _line_item(ctx: Context, line: dict[str, Any], index: int, trial: bool) -> Json:
+    price = ctx.get("price", line["price"], param=f"line_items[{index}][price]")
+    if not price["active"]:
+        raise invalid(f"The price specified is inactive: {price['id']}", param=f"line_items[{index}][price]")
+    if price["recurring"] is None:
+        raise invalid("The stand-in's subscription mode takes recurring prices only.", param="line_items")
+    quantity = line.get("quantity", 1)
+    amount = 0 if trial else price["unit_amount"] * quantity
+    return {
+        "id": new_id("li"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": ctx.get("product", price["product"])["name"],
+        "metadata": merge_metadata({}, line.get("metadata", {})),
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+def _session(
+    ctx: Context, session_id: str, params: dict[str, Any], customer: Json | None, line_items: list[Json]
+) -> Json:
+    total = sum(line["amount_total"] for line in line_items)
+    email = customer["email"] if customer else params.get("customer_email")
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": params.get("allow_promotion_codes"),
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": None,
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "client_secret": None,
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": ctx.now,
+        "currency": line_items[0]["currency"],
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": {
+            "after_submit": None,
+            "shipping_address": None,
+            "submit": None,
+            "terms_of_service_acceptance": None,
+        },
+        "customer": customer and customer["id"],
+        "customer_creation": None if customer else "always",
+        "customer_details": _customer_details(email, customer) if email else None,
+        "customer_email": params.get("customer_email"),
+        "discounts": [],
+        "invoice": None,
+        "invoice_creation": None,
+        "livemode": False,
+        "locale": params.get("locale"),
+        "metadata": merge_metadata({}, params.get("metadata", {})),
+        "mode": "subscription",
+        "origin_context": None,
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": params.get("payment_method_collection", "always"),
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": None,
+        "subscription": None,
+        "success_url": params["success_url"],
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{ctx.base_url}/c/pay/{session_id}",
+        "wallet_options": None,
+    }
+
+
+def _customer_details(email: str | None, customer: Json | None) -> Json:
+    return {
+        "address": customer and customer["address"],
+        "email": email,
+        "name": customer and customer["name"],
+        "phone": customer and customer["phone"],
+        "tax_exempt": customer["tax_exempt"] if customer else "none",
+        "tax_ids": [],
+    }
+
+
+def complete(ctx: Context, session: Json, email: str | None) -> Json:
+    """The page was paid: subscription, first invoice and customer come to be, and the session is complete.
+
+    The caller has made sure that the session is open; `email` is what was typed when it has no customer.
+    """
+    hidden = ctx.tx.hidden(session["id"])
+    if session["customer"]:
+        customer = ctx.get("customer", session["customer"])
+    else:
+        customer = customers.create(ctx, {"email": session["customer_email"] or email})
+    wanted = [(line["price"], line["quantity"]) for line in hidden["line_items"]["data"]]
+    subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"])
+    changes = {
+        "customer": customer["id"],
+        "customer_details": _customer_details(customer["email"] or email, customer),
+        "invoice": invoice["id"],
+        "payment_status": "paid" if invoice["amount_paid"] else "no_payment_required",
+        "status": "complete",
+        "subscription": subscription["id"],
+        "url": None,
+    }
+    return ctx.change(session, changes, event="checkout.session.completed")
+
+
+def expire(ctx: Context, params: dict[str, Any], session: str) -> Json:
+    """Close an open session, so that its page takes no payment any more."""
+    doc = ctx.get("checkout.session", session, in_path=True)
+    if doc["status"] != "open":
+        raise invalid(
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
+            f"{doc['status']}."
+        )
+    return close(ctx, doc)
+
+
+def close(ctx: Context, session: Json) -> Json:
+    """Expire a session that is open."""
+    return ctx.change(session, {"status": "expired", "url": None}, event="checkout.session.expired")
+
+
+def expire_overdue(ctx: Context) -> None:
+    """Close every open session whose time is over."""
+    overdue = "json_extract(doc, '$.status') = 'open' AND json_extract(doc, '$.expires_at') <= ?"
+    for session in ctx.tx.select("checkout.session", overdue, (ctx.now,)):
+        close(ctx, session)
+
+
+def retrieve(ctx: Context, params: dict[str, Any], session: str) -> Json:
+    """One session; `line_items` only when expanded."""
+    return ctx.get("checkout.session", session, in_path=True)
+
+
+def list_line_items(ctx: Context, params: dict[str, Any], session: str) -> Json:
+    """What the session sells (at most 20 lines, so one page)."""
+    ctx.get("checkout.session", session, in_path=True)
+    listed: Json = ctx.tx.hidden(session)["line_items"]
+    return listed
+
+
+def list_all(ctx: Context, params: dict[str, Any]) -> Json:
+    """Sessions, newest first."""
+    filters = Filter()
+    filters.equal("customer", params.get("customer"))
+    filters.equal("subscription", params.get("subscription"))
+    filters.equal("status", params.get("status"))
+    filters.within("created", params.get("created"))
+    return page(ctx, "checkout.session", "/v1/checkout/sessions", params, filters)
+
+
+OPERATIONS = (
+    Operation("POST", "/v1/checkout/sessions", create, CREATE, required=("mode", "line_items", "success_url")),
+    Operation(
+        "GET",
+        "/v1/checkout/sessions",
+        list_all,
+        PAGE
+        | {
+            "created": TimeRange(),
+            "customer": Text(),
+            "status": Choice(("complete", "expired", "open")),
+            "subscription": Text(),
+        },
+    ),
+    Operation("GET", "/v1/checkout/sessions/<session>", retrieve, EXPAND),
+    Operation("GET", "/v1/checkout/sessions/<session>/line_items", list_line_items, EXPAND),
+    Operation("POST", "/v1/checkout/sessions/<session>/expire", expire, EXPAND),
+)

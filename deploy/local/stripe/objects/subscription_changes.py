@@ -1,0 +1,158 @@
+"""What can be done to a running subscription: update, cancel now or at period end, pause, resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.local.stripe.context import Context, Operation, merge_metadata
+from deploy.local.stripe.errors import invalid
+from deploy.local.stripe.objects.prices import as_plan
+from deploy.local.stripe.params import EXPAND, Bool, Choice, Hash, Int, ListOf, Metadata, Text, Type
+from deploy.local.stripe.store import Json
+
+FEEDBACK = (
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "other",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+)
+CANCELLATION_DETAILS = Hash({"comment": Text(unset=True), "feedback": Choice(FEEDBACK)})
+ITEM = Hash({"id": Text(), "price": Text(), "quantity": Int(1, 999_999), "metadata": Metadata()}, required=("id",))
+UPDATE: dict[str, Type] = EXPAND | {
+    "cancel_at_period_end": Bool(),
+    "cancellation_details": CANCELLATION_DETAILS,
+    "description": Text(500, unset=True),
+    "items": ListOf(ITEM, high=20),
+    "metadata": Metadata(),
+    "proration_behavior": Choice(("none",)),
+}
+
+
+def update(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
+    """Change metadata, the scheduled cancellation, or what is subscribed to; anything else is refused."""
+    doc = _running(ctx, subscription)
+    changes: Json = {}
+    if "metadata" in params:
+        changes["metadata"] = merge_metadata(doc["metadata"], params["metadata"])
+    if "description" in params:
+        changes["description"] = params["description"]
+    if "cancel_at_period_end" in params:
+        changes |= _schedule_cancellation(ctx, doc, at_period_end=params["cancel_at_period_end"])
+    if "cancellation_details" in params:
+        details = {**doc["cancellation_details"], **changes.get("cancellation_details", {})}
+        changes["cancellation_details"] = details | params["cancellation_details"]
+    if "items" in params:
+        if params.get("proration_behavior") != "none":
+            raise invalid(
+                "The stand-in does not simulate prorations yet: pass proration_behavior=none.",
+                param="proration_behavior",
+            )
+        changes["items"] = _changed_items(ctx, doc, params["items"])
+    return ctx.change(doc, changes, event="customer.subscription.updated")
+
+
+def _schedule_cancellation(ctx: Context, doc: Json, *, at_period_end: bool) -> Json:
+    if at_period_end == doc["cancel_at_period_end"]:
+        return {}
+    reason = "cancellation_requested" if at_period_end else None
+    return {
+        "cancel_at": max(item["current_period_end"] for item in doc["items"]["data"]) if at_period_end else None,
+        "cancel_at_period_end": at_period_end,
+        "canceled_at": ctx.now if at_period_end else None,
+        "cancellation_details": {**doc["cancellation_details"], "reason": reason},
+    }
+
+
+def _changed_items(ctx: Context, doc: Json, given: list[dict[str, Any]]) -> Json:
+    """The item list after the change; the price must keep currency and interval, so the period stays."""
+    items = {item["id"]: item for item in doc["items"]["data"]}
+    for index, change in enumerate(given):
+        name = f"items[{index}]"
+        item = items.get(change["id"])
+        if item is None:
+            raise invalid(f"No such subscription item: '{change['id']}'", code="resource_missing", param=f"{name}[id]")
+        price = item["price"]
+        if "price" in change:
+            price = ctx.get("price", change["price"], param=f"{name}[price]")
+            _check_replacement(item["price"], price, f"{name}[price]")
+        items[item["id"]] = {
+            **item,
+            "price": price,
+            "plan": as_plan(price),
+            "quantity": change.get("quantity", item["quantity"]),
+            "metadata": merge_metadata(item["metadata"], change.get("metadata", {})),
+        }
+    return {**doc["items"], "data": list(items.values())}
+
+
+def _check_replacement(old: Json, new: Json, param: str) -> None:
+    if not new["active"]:
+        raise invalid(f"The price specified is inactive: {new['id']}", param=param)
+    same = old["currency"] == new["currency"] and new["recurring"] is not None
+    if not same or any(old["recurring"][key] != new["recurring"][key] for key in ("interval", "interval_count")):
+        raise invalid("The stand-in changes prices only within one currency and interval.", param=param)
+
+
+def cancel(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
+    """End it now, without refund."""
+    doc = ctx.get("subscription", subscription, in_path=True)
+    if doc["status"] == "canceled":
+        raise invalid(
+            f"No such subscription: '{subscription}'", code="resource_missing", param="subscription", status=404
+        )
+    details = {**doc["cancellation_details"], "reason": "cancellation_requested"}
+    details |= params.get("cancellation_details", {})
+    changes = {
+        "status": "canceled",
+        "cancel_at_period_end": False,
+        "canceled_at": doc["canceled_at"] or ctx.now,
+        "cancellation_details": details,
+        "ended_at": ctx.now,
+        "pause_collection": None,
+        "status_details": None,
+    }
+    return ctx.change(doc, changes, event="customer.subscription.deleted")
+
+
+def pause(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
+    """Stop service and billing until it is resumed."""
+    doc = _running(ctx, subscription)
+    if doc["status"] not in ("active", "trialing"):
+        raise invalid(f"A subscription that is {doc['status']} cannot be paused.")
+    paused = {"subscription": {"type": "pause_requested"}, "transitioned_at": ctx.now, "type": "subscription"}
+    changes = {"status": "paused", "status_details": {"paused": paused}}
+    return ctx.change(doc, changes, event="customer.subscription.paused")
+
+
+def resume(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
+    """Take a paused subscription up again within its period."""
+    doc = _running(ctx, subscription)
+    if doc["status"] != "paused":
+        raise invalid("You can only resume subscriptions that are paused.")
+    trialing = doc["trial_end"] is not None and doc["trial_end"] > ctx.now
+    changes = {"status": "trialing" if trialing else "active", "status_details": None}
+    return ctx.change(doc, changes, event="customer.subscription.resumed")
+
+
+def _running(ctx: Context, subscription: str) -> Json:
+    doc = ctx.get("subscription", subscription, in_path=True)
+    if doc["status"] in ("canceled", "incomplete_expired"):
+        raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+    return doc
+
+
+OPERATIONS = (
+    Operation("POST", "/v1/subscriptions/<subscription>", update, UPDATE),
+    Operation(
+        "DELETE",
+        "/v1/subscriptions/<subscription>",
+        cancel,
+        EXPAND | {"cancellation_details": CANCELLATION_DETAILS},
+    ),
+    Operation("POST", "/v1/subscriptions/<subscription>/pause", pause, EXPAND),
+    Operation("POST", "/v1/subscriptions/<subscription>/resume", resume, EXPAND),
+)

@@ -1,0 +1,86 @@
+"""The billing portal page and the page of one invoice, as small as a person needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+from werkzeug.wrappers import Request, Response
+
+from deploy.local.stripe.context import Context
+from deploy.local.stripe.pages import render
+from deploy.local.stripe.store import Json, Store
+
+
+class PortalPage:
+    """Serves `/p/session/<session>`: the customer's subscriptions, each with a button to cancel or keep it."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], base_url: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._base_url = base_url
+
+    def answer(self, request: Request, session_id: str) -> Response:
+        """GET shows the page; POST `action=cancel|keep` with `subscription` changes it and shows it again (303)."""
+        with self._store.transaction() as tx:
+            ctx = Context(tx, self._clock(), self._base_url)
+            session = tx.find(session_id, "billing_portal.session")
+            if session is None:
+                return render("message", 404, title="Not found", message="There is no such portal session.")
+            mine = "json_extract(doc, '$.customer') = ?"
+            subscriptions = tx.select("subscription", mine, (session["customer"],))
+            if request.method == "POST":
+                return _act(ctx, request, subscriptions, session)
+            return _show(session, subscriptions)
+
+
+def _act(ctx: Context, request: Request, subscriptions: list[Json], session: Json) -> Response:
+    wanted, action = request.form.get("subscription"), request.form.get("action")
+    chosen = [doc for doc in subscriptions if doc["id"] == wanted and doc["status"] != "canceled"]
+    if not chosen or action not in ("cancel", "keep"):
+        return render("message", 400, title="Portal", message="Choose a running subscription to cancel or keep.")
+    subscription = chosen[0]
+    cancel = action == "cancel"
+    # In flexible billing mode the portal sets only `cancel_at`, never the boolean: integrations must read both.
+    changes = {
+        "cancel_at": max(item["current_period_end"] for item in subscription["items"]["data"]) if cancel else None,
+        "cancel_at_period_end": False,
+        "canceled_at": ctx.now if cancel else None,
+        "cancellation_details": {
+            **subscription["cancellation_details"],
+            "reason": "cancellation_requested" if cancel else None,
+        },
+    }
+    ctx.change(subscription, changes, event="customer.subscription.updated")
+    return Response(status=303, headers={"Location": session["url"]})
+
+
+def _show(session: Json, subscriptions: list[Json]) -> Response:
+    rows = "".join(_row(doc) for doc in subscriptions) or "<p>No subscriptions.</p>"
+    back = session["return_url"]
+    link = f'<p><a href="{escape(back)}">Back</a></p>' if back else ""
+    return render("portal", raw={"rows": rows, "back": link})
+
+
+def _row(doc: Json) -> str:
+    items = ", ".join(item["price"]["nickname"] or item["price"]["id"] for item in doc["items"]["data"])
+    ending = doc["cancel_at"] is not None
+    state = f"{doc['status']}, ends with the period" if ending else doc["status"]
+    button = ""
+    if doc["status"] != "canceled":
+        action, text = ("keep", "Keep it") if ending else ("cancel", "Cancel at period end")
+        button = (
+            f'<form method="post"><input type="hidden" name="subscription" value="{doc["id"]}">'
+            f'<button name="action" value="{action}">{text}</button></form>'
+        )
+    return f"<dl><dt>{escape(items)}</dt><dd>{escape(state)}</dd></dl>{button}"
+
+
+def invoice_page(store: Store, invoice_id: str) -> Response:
+    """What an invoice's hosted page says: number, total, status."""
+    with store.transaction() as tx:
+        invoice = tx.find(invoice_id, "invoice")
+    if invoice is None:
+        return render("message", 404, title="Not found", message="There is no such invoice.")
+    total = f"${invoice['total'] / 100:.2f}"
+    return render("message", title=f"Invoice {invoice['number']}", message=f"{total}, {invoice['status']}.")
