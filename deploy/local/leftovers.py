@@ -4,11 +4,15 @@ A bare process id is never trusted, because numbers are reused: a process is kno
 Linux is read from /proc, because a minimal Debian has no `ps`.
 """
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 PROC = Path("/proc")
 
@@ -57,6 +61,39 @@ def postgres_on(cluster: Path) -> list[int]:
     except (OSError, ValueError, IndexError):
         return []
     return [pid] if "postgres" in _ps("comm=", "-p", str(pid)) else []
+
+
+def end_recorded(components: Mapping[str, Mapping[str, Any]]) -> None:
+    """End what a killed launcher's stack.json names and still runs, last started first, each with its group."""
+    for facts in reversed(list(components.values())):
+        pid, started = int(facts["pid"]), facts.get("started")
+        if started and started_at(pid) == started:
+            _end(pid, os.killpg)
+
+
+def end_marked(name: str, value: str) -> None:
+    """End processes with the variable in their environment: members of a group whose leader is gone. Linux only."""
+    if sys.platform != "linux":
+        return
+    mark = f"{name}={value}".encode()
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and _has_variable(entry, mark):
+            _end(int(entry.name), os.kill)
+
+
+def _end(pid: int, send: Callable[[int, int], None]) -> None:
+    for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            send(pid, number)
+        if wait_until_gone([pid], patience):
+            return
+
+
+def _has_variable(entry: Path, mark: bytes) -> bool:
+    try:
+        return mark in (entry / "environ").read_bytes().split(b"\0")
+    except OSError:  # it ended meanwhile, or is another user's
+        return False
 
 
 def _is_postgres_in(entry: Path, cluster: Path) -> bool:

@@ -76,6 +76,11 @@ class Postgres:
         user = "postgres" if role == "superuser" else f"coditect_{role}"
         return f"postgresql://{user}:{self._secrets[role]}@{LOOPBACK}:{self.port}/{database}"
 
+    def identity(self) -> str:
+        """Which cluster this is: another text once the data folder was deleted and made anew."""
+        made = (self._cluster / "PG_VERSION").stat()
+        return f"{made.st_ino}:{made.st_mtime_ns}"
+
     def start(self) -> None:
         """Make the data folder when it is new, start the server, return when it takes connections.
 

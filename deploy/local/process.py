@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from deploy.local.unprivileged import Account
 
@@ -43,16 +44,19 @@ class Process:
         """The process id of the running (or last) instance; 0 before the first start."""
         return self._popen.pid if self._popen else 0
 
-    def spawn(self, *, stdin: bytes | None = None) -> None:
-        """Start the program and return at once. Raises OSError when it cannot be executed at all."""
+    def spawn(self, *, stdin: bytes | None = None, stdout: IO[bytes] | None = None) -> None:
+        """Start the program and return at once. Raises OSError when it cannot be executed at all.
+
+        `stdin` is written to it whole (a few KiB at most); its output goes to the log, or to `stdout` when given.
+        """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         _rotate(self.log)
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
                 [*_bound_to_this_process(self.stop_signal), *self.argv],
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=stdout or log,
+                stderr=log,
                 env=self.env,
                 cwd=self.cwd,
                 # Its own group: Ctrl-C in the terminal reaches the launcher alone, which then stops all in order.
@@ -78,6 +82,7 @@ class Process:
         """Send the polite signal and return at once."""
         if self._popen and self.running():
             self._popen.send_signal(self.stop_signal)
+            self._popen.send_signal(signal.SIGCONT)  # a frozen program acts on it only when woken
 
     def stop(self, timeout: float = 10.0) -> None:
         """End the program politely; whoever is left of its group after `timeout` seconds is killed."""

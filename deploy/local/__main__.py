@@ -1,0 +1,140 @@
+"""The commands of `./dev` that concern the local stack: run, demo, manage, env, psql, clean."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from deploy.local.environment import ConfigurationError, refuse_live_keys, warnings_for
+from deploy.local.home import Home, HomeInUseError
+from deploy.local.postgres import LOGIN_ROLES, Postgres, PostgresError
+from deploy.local.postgres_binaries import PostgresNotFoundError
+from deploy.local.progress import complain, note, paint
+from deploy.local.redis_binaries import RedisNotFoundError
+from deploy.local.running_stack import NotRunningError, manage, print_environment, psql
+from deploy.local.stack import PortTakenError, Stack, Started
+from deploy.local.supervisor import ComponentFailedError, StopFlag, StopRequestedError
+
+DEFAULT_PORT = 8000
+# What can go wrong without being a bug of ours: told in one message, without a traceback.
+EXPECTED = (
+    ComponentFailedError,
+    ConfigurationError,
+    HomeInUseError,
+    NotRunningError,
+    PortTakenError,
+    PostgresError,
+    PostgresNotFoundError,
+    RedisNotFoundError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what was asked."""
+    options = _parser().parse_args(arguments)
+    home = Home.of_this_shell()
+    try:
+        match options.command:
+            case "run":
+                return run(home)
+            case "manage":
+                return manage(home, options.role, options.arguments)
+            case "env":
+                return print_environment(home, options.role)
+            case "psql":
+                return psql(home, options.role)
+            case _:
+                return clean(home, sure=options.yes)
+    except EXPECTED as error:
+        complain(str(error))
+        return 1
+
+
+def run(home: Home) -> int:
+    """Start the stack, keep it running, stop it on Ctrl-C or SIGTERM (then the exit code is 0)."""
+    port = _port()
+    refuse_live_keys(os.environ)
+    stop = StopFlag()
+    stop.install()
+    stack = Stack(home, port, os.environ, stop)
+    home.hold(stack.url)
+    note(paint(f"CODITECT Cloud, local stack in {home.path}", "1"))
+    for warning in warnings_for(os.environ):
+        note(f"warning: {warning}")
+    try:
+        started = stack.start()
+        _welcome(home, stack.url, started)
+        stack.watch()
+    except StopRequestedError:
+        note("stopped while starting")
+    finally:
+        note("\nstopping …")
+        stack.stop()
+        note("stopped; the data is kept")
+    return 0
+
+
+def clean(home: Home, *, sure: bool) -> int:
+    """Stop the stack of this home and delete its data, secrets and logs."""
+    if not home.exists():
+        note(f"there is no stack in {home.path}")
+        return 0
+    if not sure and input(f"Delete all data of the stack in {home.path}? [y/N] ").strip().lower() != "y":
+        note("nothing deleted")
+        return 1
+    if not home.stop_holder():
+        raise NotRunningError("the running stack did not stop; stop it first")
+    if (home.path / "postgres").exists():
+        Postgres(home.path / "postgres").destroy()
+    home.delete()
+    note(f"deleted {home.path}")
+    return 0
+
+
+def _welcome(home: Home, url: str, started: Started) -> None:
+    password = started.admin.password or "(printed once, at the first start)"
+    note(f"""
+{paint("Ready", "32;1")} at {paint(url, "1")}
+
+  API docs      {url}/api/docs/
+  Mailbox       {url}/local/mailbox
+  Admin         {url}/django-admin/   {started.admin.email}   {password}
+  Stripe        {started.stripe_url or "yours, by STRIPE_SECRET_KEY"}
+  Logs          {home.logs}
+
+Three things to try, in another terminal:
+  curl {url}/api/v1/plans
+  curl -X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
+    -d '{{"email": "ada@example.com", "password": "Analytical-1843", "full_name": "Ada", "company_name": "Engines"}}'
+  ./dev demo
+
+Ctrl-C stops everything.""")
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or str(DEFAULT_PORT)
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ConfigurationError(f"PORT={text} is not a port number (1 to 65535)")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./dev")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run")
+    demo = commands.add_parser("demo")
+    demo.set_defaults(command="demo")
+    manage_command = commands.add_parser("manage")
+    manage_command.add_argument("--as", dest="role", choices=LOGIN_ROLES, default="app")
+    manage_command.add_argument("arguments", nargs=argparse.REMAINDER)
+    env = commands.add_parser("env")
+    env.add_argument("role", nargs="?", choices=LOGIN_ROLES, default="app")
+    psql_command = commands.add_parser("psql")
+    psql_command.add_argument("role", nargs="?", choices=("superuser", *LOGIN_ROLES), default="app")
+    clean_command = commands.add_parser("clean")
+    clean_command.add_argument("--yes", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
