@@ -1,4 +1,4 @@
-"""The commands of `./dev` that concern the local stack: run, demo, manage, env, psql, clean."""
+"""The commands of `./dev` that concern the local stack: run, manage, env, psql, clean."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from deploy.local.environment import ConfigurationError, refuse_live_keys, warnings_for
 from deploy.local.home import Home, HomeInUseError
+from deploy.local.ports import DEFAULT_WEB_PORT
 from deploy.local.postgres import LOGIN_ROLES, Postgres, PostgresError
 from deploy.local.postgres_binaries import PostgresNotFoundError
 from deploy.local.progress import complain, note, paint
@@ -15,7 +16,6 @@ from deploy.local.running_stack import NotRunningError, manage, print_environmen
 from deploy.local.stack import PortTakenError, Stack, Started
 from deploy.local.supervisor import ComponentFailedError, StopFlag, StopRequestedError
 
-DEFAULT_PORT = 8000
 # What can go wrong without being a bug of ours: told in one message, without a traceback.
 EXPECTED = (
     ComponentFailedError,
@@ -66,11 +66,13 @@ def run(home: Home) -> int:
         _welcome(home, stack.url, started)
         stack.watch()
     except StopRequestedError:
-        note("stopped while starting")
+        pass
     finally:
-        note("\nstopping …")
-        stack.stop()
-        note("stopped; the data is kept")
+        # Also after an error: what has been started by then must not stay.
+        if stack.running:
+            note("\nstopping …")
+            stack.stop()
+            note("stopped; the data is kept")
     return 0
 
 
@@ -112,7 +114,7 @@ Ctrl-C stops everything.""")
 
 
 def _port() -> int:
-    text = os.environ.get("PORT") or str(DEFAULT_PORT)
+    text = os.environ.get("PORT") or str(DEFAULT_WEB_PORT)
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ConfigurationError(f"PORT={text} is not a port number (1 to 65535)")
     return int(text)
@@ -122,8 +124,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run")
-    demo = commands.add_parser("demo")
-    demo.set_defaults(command="demo")
     manage_command = commands.add_parser("manage")
     manage_command.add_argument("--as", dest="role", choices=LOGIN_ROLES, default="app")
     manage_command.add_argument("arguments", nargs=argparse.REMAINDER)

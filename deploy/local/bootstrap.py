@@ -74,6 +74,6 @@ def run_bootstrap(home: Home, environment: Mapping[str, str], stop: StopFlag) ->
 
 def _sources() -> Iterator[Path]:
     yield ROOT / "requirements.lock"
-    # One level of app folders, plus the kernel: walking the whole tree would read .venv.
-    for pattern in ("*/migrations/*.py", "*/management/commands/bootstrap.py", "*/*/management/commands/bootstrap.py"):
-        yield from sorted(path for path in ROOT.glob(pattern) if not path.relative_to(ROOT).parts[0].startswith("."))
+    # Apps lie one level deep, the kernel two; walking the whole tree would read .venv.
+    for pattern in ("migrations/*.py", "management/commands/*.py"):
+        yield from sorted((*ROOT.glob(f"[!.]*/{pattern}"), *ROOT.glob(f"[!.]*/*/{pattern}")))

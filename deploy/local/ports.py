@@ -3,6 +3,7 @@
 import socket
 
 LOOPBACK = "127.0.0.1"
+DEFAULT_WEB_PORT = 8000
 
 
 def free_port() -> int:

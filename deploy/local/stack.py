@@ -55,18 +55,25 @@ class Stack:
             )
         servers = self._servers()
         by_role = environments(self._caller, self.home, servers, self.url)
-        self._supervisor.start(self._server_components(servers))
+        self._supervisor.launch(self._server_components(servers))
+        self._supervisor.wait_for("redis", "postgres")
         if servers.postgres:
             servers.postgres.prepare(DATABASE)
             by_role["superuser"] = {"DATABASE_URL": servers.postgres.url("superuser", DATABASE)}
         self.home.write_environment(by_role)
         admin = self._bootstrap(servers, by_role["migrator"])
-        self._supervisor.start([self._web(by_role["app"]), self._worker(by_role["worker"])])
+        self._supervisor.launch([self._web(by_role["app"]), self._worker(by_role["worker"])])
+        self._supervisor.wait_for()
         return Started(admin, f"http://{LOOPBACK}:{servers.stripe_port}" if servers.stripe_port else None)
 
     def watch(self) -> None:
         """Bring back whatever dies until a stop is asked for."""
         self._supervisor.watch()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is anything to stop."""
+        return self._supervisor.has_components
 
     def stop(self) -> None:
         """Stop everything in reverse order and withdraw stack.json."""
@@ -113,6 +120,7 @@ class Stack:
         known_stamp, email = self.home.last_bootstrap()
         if stamp and stamp == known_stamp:
             return Admin(email=email, password=None)
+        self._supervisor.wait_for("stripe")  # only the seeding of plans talks to it
         admin = run_bootstrap(self.home, for_process(self._caller, variables, self.home), self._stop)
         # Taken again: bootstrap itself makes keys, which are part of the stamp.
         if servers.postgres:

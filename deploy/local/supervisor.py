@@ -10,7 +10,7 @@ from deploy.local.postgres import PostgresError
 from deploy.local.process import Process
 from deploy.local.progress import Step, note
 
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.05
 # A component that lived this long has recovered; the next death is a first one again.
 STABLE_SECONDS = 20.0
@@ -77,15 +77,22 @@ class Supervisor:
         self.stop_flag = stop
         self._on_change = on_change
         self._components: list[Component] = []
+        self._steps: dict[str, Step] = {}
 
-    def start(self, components: Sequence[Component]) -> None:
-        """Start components side by side; return when all serve. Raises ComponentFailedError, StopRequestedError."""
-        steps = {component.name: Step(component.name) for component in components}
+    def launch(self, components: Sequence[Component]) -> None:
+        """Start components side by side, without waiting for any. Raises StopRequestedError."""
         for component in components:
             self.stop_flag.check()
+            self._steps[component.name] = Step(component.name)
             self._components.append(component)
             self._spawn(component)
-        pending = list(components)
+
+    def wait_for(self, *names: str) -> None:
+        """Return when the named components serve (all, when none is named); those already serving are passed over.
+
+        Raises ComponentFailedError when one ends or takes too long, StopRequestedError.
+        """
+        pending = [each for each in self._components if not each.serving and (each.name in names or not names)]
         while pending:
             self.stop_flag.check()
             for component in list(pending):
@@ -93,9 +100,9 @@ class Supervisor:
                 if component.ready():
                     component.serving = True
                     pending.remove(component)
-                    steps[component.name].done()
-                    continue
-                steps[component.name].waiting("starting")
+                    self._steps[component.name].done()
+                else:
+                    self._steps[component.name].waiting("starting")
             time.sleep(POLL_SECONDS)
 
     def watch(self) -> None:
@@ -104,6 +111,11 @@ class Supervisor:
             for component in self._components:
                 self._look_after(component)
             time.sleep(WATCH_SECONDS)
+
+    @property
+    def has_components(self) -> bool:
+        """Whether anything was started that has not been stopped since."""
+        return bool(self._components)
 
     def stop(self) -> None:
         """Stop all in reverse order of their start; nothing of theirs is left."""
