@@ -108,9 +108,13 @@ class Supervisor:
     def watch(self) -> None:
         """Bring back whatever dies until a stop is asked for."""
         while not self.stop_flag.requested:
-            for component in self._components:
-                self._look_after(component)
+            self.look()
             time.sleep(WATCH_SECONDS)
+
+    def look(self) -> None:
+        """One round of watching: note who died, bring back whose pause is over."""
+        for component in self._components:
+            self._look_after(component)
 
     @property
     def has_components(self) -> bool:
