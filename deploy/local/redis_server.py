@@ -95,7 +95,6 @@ class RedisServer:
 
     def stop(self) -> None:
         """Clean stop: everything is written to disk first (when durable)."""
-        self.resume()
         self.process.stop()
 
     def kill(self) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from deploy.local.redis_server import RedisServer
 
@@ -53,7 +55,7 @@ class TestRedisServer:
 
     def test_nobody_gets_in_without_the_password(self, folder: Path) -> None:
         with RedisServer(folder / "data", durable=False) as server, pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=server.port, retry=None).ping()
+            redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)).ping()
 
     @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads command lines from /proc")
     def test_its_command_line_does_not_tell_the_password(self, folder: Path) -> None:
