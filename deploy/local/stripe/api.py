@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import gate, idempotency
+from deploy.local.stripe import gate, idempotency, switches
 from deploy.local.stripe.context import API_VERSION, Context, Operation
 from deploy.local.stripe.errors import ApiError, internal, unrecognized_url
 from deploy.local.stripe.expand import expand
@@ -76,11 +77,20 @@ class Api:
         mark = idempotency.fingerprint(request.method, request.path, raw)
         call = Call(operation, ids, params, request_id, key, mark)
         if not key:
+            self._delay()
             with self._store.transaction() as tx:
                 return self._run(tx, call), 200, {}
         idempotency.check_key(key)
         with self._in_flight.hold(key):
+            self._delay()
             return self._run_once(call, key)
+
+    def _delay(self) -> None:
+        """Be as slow as a test asked for, without holding up the others."""
+        with self._store.transaction() as tx:
+            milliseconds = switches.read(tx)["api_delay_ms"]
+        if milliseconds:
+            time.sleep(milliseconds / 1000)
 
     def _route(self, request: Request) -> tuple[Operation, dict[str, Any]]:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy.local.stripe import switches
 from deploy.local.stripe.errors import no_such
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.params import Type
@@ -51,6 +52,7 @@ class Context:
 
     def emit(self, event_type: str, snapshot: Json, previous: Json | None = None) -> None:
         """Record an event with the object as it is now, and owe it to each endpoint that subscribes to its type."""
+        copies = 2 if switches.read(self.tx)["duplicate"] else 1
         endpoints = [
             endpoint["id"]
             for endpoint in self.tx.select("webhook_endpoint", "json_extract(doc, '$.status') = 'enabled'")
@@ -71,7 +73,7 @@ class Context:
             "type": event_type,
         }
         self.tx.insert(event)
-        for endpoint in endpoints:
+        for endpoint in endpoints * copies:
             self.tx.sql.execute(
                 "INSERT INTO deliveries (event, endpoint, status, next_at) VALUES (?, ?, 'pending', ?)",
                 (event["id"], endpoint, self.now),

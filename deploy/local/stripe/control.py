@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe.deliveries import DEFAULT_SWITCHES, switches
+from deploy.local.stripe import switches
 from deploy.local.stripe.store import Store
 
 
@@ -54,19 +54,13 @@ class Control:
     def show_switches(self, request: Request) -> Response:
         """How deliveries are disturbed now."""
         with self._store.transaction() as tx:
-            return _json(switches(tx))
+            return _json(switches.read(tx))
 
     def set_switches(self, request: Request) -> Response:
         """Change switches, given as JSON, for example `{"paused": true}`."""
-        given: Any = request.get_json(silent=True)
-        if not isinstance(given, dict) or any(
-            type(given[name]) is not type(DEFAULT_SWITCHES.get(name)) for name in given
-        ):
-            return _json({"error": f"Send some of {DEFAULT_SWITCHES} as JSON."}, 400)
         with self._store.transaction() as tx:
-            now = switches(tx) | given
-            tx.sql.execute("INSERT OR REPLACE INTO meta VALUES ('switches', ?)", (json.dumps(now),))
-        return _json(now)
+            now = switches.write(tx, request.get_json(silent=True))
+        return _json({"error": f"Send some of {switches.OFF} as JSON."}, 400) if now is None else _json(now)
 
 
 def _json(doc: dict[str, Any], status: int = 200) -> Response:

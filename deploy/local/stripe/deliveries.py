@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from deploy.local.stripe import switches
 from deploy.local.stripe.store import Json, Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -96,11 +97,13 @@ class Deliveries:
     def _take(self) -> list[Due]:
         """What is due now and not on its way; at most as many as there are senders, so order mostly holds."""
         with self._store.transaction() as tx, self._busy_lock:
-            free = SENDERS - len(self._busy)
-            if free <= 0 or switches(tx)["paused"]:
+            switched = switches.read(tx)
+            free = (1 if switched["reverse"] else SENDERS) - len(self._busy)
+            if free <= 0 or switched["paused"]:
                 return []
+            order = "seq DESC" if switched["reverse"] else "seq"
             rows = tx.sql.execute(
-                "SELECT * FROM deliveries WHERE status = 'pending' AND next_at <= ? ORDER BY seq LIMIT ?",
+                f"SELECT * FROM deliveries WHERE status = 'pending' AND next_at <= ? ORDER BY {order} LIMIT ?",  # noqa: S608
                 (time.time(), SENDERS * 2),
             )
             taken: list[Due] = []
@@ -141,12 +144,3 @@ def record(tx: Transaction, due: Due, status: int | None, error: str | None) -> 
     )
     if not taken:
         log.warning("%s %s not taken (%s), again in %s s", due.event["type"], due.event["id"], status or error, pause)
-
-
-DEFAULT_SWITCHES: Json = {"paused": False}
-
-
-def switches(tx: Transaction) -> Json:
-    """How deliveries are being disturbed on purpose; persisted, so a restart does not mend it unnoticed."""
-    row = tx.sql.execute("SELECT value FROM meta WHERE name = 'switches'").fetchone()
-    return DEFAULT_SWITCHES | (json.loads(row["value"]) if row else {})

@@ -27,26 +27,21 @@ def expand(tx: Transaction, doc: Json, paths: Iterable[str]) -> Json:
 
 
 def _follow(tx: Transaction, node: Any, parts: list[str]) -> bool:
-    """Whether the path led through at least one field that could be expanded."""
+    """Whether the path leads to something that can be expanded; an empty list or a null on the way is no mistake."""
     if isinstance(node, list):
-        # An empty list has nothing to expand and is no mistake of the caller.
         return all(_follow(tx, item, parts) for item in node)
     if node is None:
         return True
-    if not isinstance(node, dict) or not parts:
+    if not isinstance(node, dict):
         return False
     name, rest = parts[0], parts[1:]
-    if (node.get("object"), name) in INCLUDABLE:
-        if not isinstance(node.get(name), dict):
-            node[name] = tx.hidden(node["id"])[name]
-    elif name not in node:
+    includable = (node.get("object"), name) in INCLUDABLE
+    if name not in node and not includable:
         return False
+    if includable and name not in node:
+        node[name] = tx.hidden(node["id"])[name]
     elif isinstance(node[name], str) and name in REFERENCES:
         node[name] = tx.find(node[name]) or node[name]
-    elif isinstance(node[name], str | int | bool):
-        return False
-    return _follow(tx, node[name], rest) if rest else _is_expanded(node[name])
-
-
-def _is_expanded(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and "object" in value)
+    if rest:
+        return _follow(tx, node[name], rest)
+    return includable or name in REFERENCES

@@ -8,6 +8,7 @@ from html import escape
 from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe.context import Context
+from deploy.local.stripe.objects.subscription_changes import current_period_end, end_at
 from deploy.local.stripe.pages import render
 from deploy.local.stripe.store import Json, Store
 
@@ -40,17 +41,9 @@ def _act(ctx: Context, request: Request, subscriptions: list[Json], session: Jso
     if not chosen or action not in ("cancel", "keep"):
         return render("message", 400, title="Portal", message="Choose a running subscription to cancel or keep.")
     subscription = chosen[0]
-    cancel = action == "cancel"
     # In flexible billing mode the portal sets only `cancel_at`, never the boolean: integrations must read both.
-    changes = {
-        "cancel_at": max(item["current_period_end"] for item in subscription["items"]["data"]) if cancel else None,
-        "cancel_at_period_end": False,
-        "canceled_at": ctx.now if cancel else None,
-        "cancellation_details": {
-            **subscription["cancellation_details"],
-            "reason": "cancellation_requested" if cancel else None,
-        },
-    }
+    moment = current_period_end(subscription) if action == "cancel" else None
+    changes = end_at(ctx, subscription, moment, with_period=False)
     ctx.change(subscription, changes, event="customer.subscription.updated")
     return Response(status=303, headers={"Location": session["url"]})
 

@@ -1,4 +1,4 @@
-"""What happens by the passing of time alone: for now, that open Checkout sessions expire."""
+"""What happens by the passing of time alone: sessions expire, scheduled cancellations come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import checkout_sessions
+from deploy.local.stripe.objects import checkout_sessions, subscription_changes
 from deploy.local.stripe.store import Store
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ class Timekeeper:
         while not self._stopping.wait(TICK_SECONDS):
             try:
                 with self._store.transaction() as tx:
-                    checkout_sessions.expire_overdue(Context(tx, self._clock(), self._base_url))
+                    ctx = Context(tx, self._clock(), self._base_url)
+                    checkout_sessions.expire_overdue(ctx)
+                    subscription_changes.end_overdue(ctx)
             except sqlite3.Error:
                 # A full disk must not end time for good: the next tick tries again.
                 log.exception("the timekeeper's step failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.local.stripe.context import Context, Operation, merge_metadata
@@ -22,7 +23,20 @@ FEEDBACK = (
 )
 CANCELLATION_DETAILS = Hash({"comment": Text(unset=True), "feedback": Choice(FEEDBACK)})
 ITEM = Hash({"id": Text(), "price": Text(), "quantity": Int(1, 999_999), "metadata": Metadata()}, required=("id",))
+ALWAYS_ALLOWED = {"cancellation_details", "expand", "metadata"}
+
+
+@dataclass(frozen=True)
+class CancelAt:
+    """A moment in seconds; the empty string takes the cancellation back."""
+
+    def read(self, raw: Any, name: str) -> int | None:
+        """The moment, or None."""
+        return None if raw == "" else Int().read(raw, name)
+
+
 UPDATE: dict[str, Type] = EXPAND | {
+    "cancel_at": CancelAt(),
     "cancel_at_period_end": Bool(),
     "cancellation_details": CANCELLATION_DETAILS,
     "description": Text(500, unset=True),
@@ -34,14 +48,15 @@ UPDATE: dict[str, Type] = EXPAND | {
 
 def update(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
     """Change metadata, the scheduled cancellation, or what is subscribed to; anything else is refused."""
-    doc = _running(ctx, subscription)
+    doc = ctx.get("subscription", subscription, in_path=True)
+    if not params.keys() <= ALWAYS_ALLOWED:
+        _refuse_ended(doc)
     changes: Json = {}
     if "metadata" in params:
         changes["metadata"] = merge_metadata(doc["metadata"], params["metadata"])
     if "description" in params:
         changes["description"] = params["description"]
-    if "cancel_at_period_end" in params:
-        changes |= _schedule_cancellation(ctx, doc, at_period_end=params["cancel_at_period_end"])
+    changes |= _scheduled_end(ctx, doc, params)
     if "cancellation_details" in params:
         details = {**doc["cancellation_details"], **changes.get("cancellation_details", {})}
         changes["cancellation_details"] = details | params["cancellation_details"]
@@ -55,15 +70,38 @@ def update(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
     return ctx.change(doc, changes, event="customer.subscription.updated")
 
 
-def _schedule_cancellation(ctx: Context, doc: Json, *, at_period_end: bool) -> Json:
-    if at_period_end == doc["cancel_at_period_end"]:
+def _scheduled_end(ctx: Context, doc: Json, params: dict[str, Any]) -> Json:
+    """When it shall end, at a moment or with the period; setting one of the two unsets the other."""
+    if "cancel_at" in params and "cancel_at_period_end" in params:
+        raise invalid("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+    if "cancel_at_period_end" in params:
+        with_period = params["cancel_at_period_end"]
+        if with_period == doc["cancel_at_period_end"]:
+            return {}
+        return end_at(ctx, doc, current_period_end(doc) if with_period else None, with_period=with_period)
+    if "cancel_at" not in params:
         return {}
-    reason = "cancellation_requested" if at_period_end else None
+    moment = params["cancel_at"]
+    if moment is not None and moment <= ctx.now:
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future", param="cancel_at")
+    return end_at(ctx, doc, moment, with_period=False)
+
+
+def current_period_end(doc: Json) -> int:
+    """When what is paid for ends: the latest of its items' period ends."""
+    return max(int(item["current_period_end"]) for item in doc["items"]["data"])
+
+
+def end_at(ctx: Context, doc: Json, moment: int | None, *, with_period: bool) -> Json:
+    """The changes that let a subscription end at `moment`, or (None) go on."""
     return {
-        "cancel_at": max(item["current_period_end"] for item in doc["items"]["data"]) if at_period_end else None,
-        "cancel_at_period_end": at_period_end,
-        "canceled_at": ctx.now if at_period_end else None,
-        "cancellation_details": {**doc["cancellation_details"], "reason": reason},
+        "cancel_at": moment,
+        "cancel_at_period_end": with_period,
+        "canceled_at": None if moment is None else ctx.now,
+        "cancellation_details": {
+            **doc["cancellation_details"],
+            "reason": None if moment is None else "cancellation_requested",
+        },
     }
 
 
@@ -105,17 +143,26 @@ def cancel(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
             f"No such subscription: '{subscription}'", code="resource_missing", param="subscription", status=404
         )
     details = {**doc["cancellation_details"], "reason": "cancellation_requested"}
-    details |= params.get("cancellation_details", {})
+    return _end(ctx, {**doc, "cancellation_details": details | params.get("cancellation_details", {})})
+
+
+def _end(ctx: Context, doc: Json) -> Json:
     changes = {
         "status": "canceled",
         "cancel_at_period_end": False,
         "canceled_at": doc["canceled_at"] or ctx.now,
-        "cancellation_details": details,
         "ended_at": ctx.now,
         "pause_collection": None,
         "status_details": None,
     }
     return ctx.change(doc, changes, event="customer.subscription.deleted")
+
+
+def end_overdue(ctx: Context) -> None:
+    """End every subscription whose `cancel_at` has come."""
+    overdue = "json_extract(doc, '$.status') != 'canceled' AND json_extract(doc, '$.cancel_at') <= ?"
+    for doc in ctx.tx.select("subscription", overdue, (ctx.now,)):
+        _end(ctx, doc)
 
 
 def pause(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
@@ -140,9 +187,13 @@ def resume(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
 
 def _running(ctx: Context, subscription: str) -> Json:
     doc = ctx.get("subscription", subscription, in_path=True)
+    _refuse_ended(doc)
+    return doc
+
+
+def _refuse_ended(doc: Json) -> None:
     if doc["status"] in ("canceled", "incomplete_expired"):
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
-    return doc
 
 
 OPERATIONS = (

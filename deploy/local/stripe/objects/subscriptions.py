@@ -113,7 +113,6 @@ def _subscription(
             "object": "list",
             "data": items,
             "has_more": False,
-            "total_count": len(items),
             "url": f"/v1/subscription_items?subscription={subscription_id}",
         },
         "latest_invoice": None,
