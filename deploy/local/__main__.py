@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from deploy.local.environment import ConfigurationError, refuse_live_keys, warnings_for
 from deploy.local.home import Home, HomeInUseError
 from deploy.local.ports import DEFAULT_WEB_PORT
-from deploy.local.postgres import LOGIN_ROLES, Postgres, PostgresError
+from deploy.local.postgres import LOGIN_ROLES, Postgres
 from deploy.local.postgres_binaries import PostgresNotFoundError
+from deploy.local.postgres_cluster import PostgresError
 from deploy.local.progress import complain, note, paint
 from deploy.local.redis_binaries import RedisNotFoundError
 from deploy.local.running_stack import NotRunningError, manage, print_environment, psql

@@ -4,8 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from psycopg import sql
 from deploy.local.leftovers import children_of, postgres_on, wait_until_gone
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres_binaries import carries_vector, find_install
+from deploy.local.postgres_cluster import PostgresError, clean_environment, make_cluster
 from deploy.local.process import POLL_SECONDS, Process
 from deploy.local.secret_file import remembered_secrets
 from deploy.local.unprivileged import reachable_folder, reachable_install, server_account
@@ -27,10 +26,6 @@ LOGIN_ROLES = ("migrator", "app", "worker", "system")
 START_TIMEOUT_SECONDS = 60.0
 # Not synchronous_commit=off: a SIGKILLed server would lose committed rows, and tests kill servers to prove it cannot.
 UNSAFE_BUT_FAST = ("fsync=off", "full_page_writes=off")
-
-
-class PostgresError(RuntimeError):
-    """The server could not be made or started; the message ends with what its log says."""
 
 
 class Postgres:
@@ -59,7 +54,7 @@ class Postgres:
         self.process = Process(
             self._server_argv(),
             log=log or self.data_dir.with_name(f"{self.data_dir.name}.log"),
-            env=_clean_environment(),
+            env=clean_environment(),
             account=self._account,
             stop_signal=signal.SIGINT,
         )
@@ -75,6 +70,11 @@ class Postgres:
         """A connection URL for "superuser", "migrator", "app", "worker" or "system", password included."""
         user = "postgres" if role == "superuser" else f"coditect_{role}"
         return f"postgresql://{user}:{self._secrets[role]}@{LOOPBACK}:{self.port}/{database}"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the next start has to make the data folder first, which takes seconds."""
+        return not (self._cluster / "PG_VERSION").exists()
 
     def identity(self) -> str:
         """Which cluster this is: another text once the data folder was deleted and made anew."""
@@ -106,8 +106,8 @@ class Postgres:
             return
         if running := postgres_on(self._cluster):
             raise PostgresError(f"a PostgreSQL already runs on {self.data_dir} (pid {running[0]})")
-        if not (self._cluster / "PG_VERSION").exists():
-            self._initdb()
+        if self.is_new:
+            make_cluster(self._bin, self._cluster, self._account, self._secrets["superuser"], durable=self.durable)
         _forget_foreign_pid(self._cluster)
         self.process.spawn()
 
@@ -184,48 +184,6 @@ class Postgres:
         ]
         options = [word for setting in settings for word in ("-c", setting)]
         return [str(self._bin / "postgres"), "-D", str(self._cluster), "-p", str(self.port), *options]
-
-    def _initdb(self) -> None:
-        """Make the cluster beside its final place and move it there whole: half of one is never taken for a cluster."""
-        partial = self._cluster.with_name(f"{self._cluster.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(mode=0o700)
-        with tempfile.NamedTemporaryFile("w", dir=partial.parent, prefix=".initdb.") as password:
-            password.write(self._secrets["superuser"])
-            password.flush()
-            if self._account:
-                os.chown(partial, self._account.uid, self._account.gid)
-                os.chown(password.name, self._account.uid, self._account.gid)
-            self._run_initdb(partial, password.name)
-        if self._cluster.exists():
-            self._cluster.rmdir()
-        partial.rename(self._cluster)
-
-    def _run_initdb(self, target: Path, password_file: str) -> None:
-        argv = [str(self._bin / "initdb"), "-D", str(target), "-U", "postgres", "-E", "UTF8"]
-        argv += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--locale=C.UTF-8"]
-        if os.uname().sysname == "Darwin":
-            argv[-1] = "--locale=C"
-        if not self.durable:
-            argv.append("--no-sync")
-        done = subprocess.run(
-            argv,
-            env=_clean_environment(),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-            user=self._account.uid if self._account else None,
-            group=self._account.gid if self._account else None,
-            extra_groups=[] if self._account else None,
-        )
-        if done.returncode != 0:
-            raise PostgresError(f"initdb failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-def _clean_environment() -> dict[str, str]:
-    # PG* variables of the person's shell would bend our server and initdb.
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _forget_foreign_pid(cluster: Path) -> None:

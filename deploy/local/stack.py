@@ -13,6 +13,7 @@ from deploy.local.leftovers import end_marked, end_recorded, started_at
 from deploy.local.ports import LOOPBACK, is_free, kept_or_free
 from deploy.local.postgres import Postgres
 from deploy.local.process import Process
+from deploy.local.progress import note
 from deploy.local.redis_server import RedisServer
 from deploy.local.supervisor import Component, StopFlag, Supervisor
 
@@ -106,6 +107,8 @@ class Stack:
             components.append(self._stripe(servers.stripe_port))
         if servers.postgres:
             postgres = servers.postgres
+            if postgres.is_new:
+                note("  …   postgres   making a new data folder")
             url = postgres.url("app", DATABASE)
             components.append(
                 Component(

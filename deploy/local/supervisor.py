@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
-from deploy.local.postgres import PostgresError
+from deploy.local.postgres_cluster import PostgresError
 from deploy.local.process import Process
 from deploy.local.progress import Step, note
 
@@ -14,6 +14,7 @@ POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.05
 # A component that lived this long has recovered; the next death is a first one again.
 STABLE_SECONDS = 20.0
+SETTLED_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 15.0
 
 
@@ -95,8 +96,10 @@ class Supervisor:
         pending = [each for each in self._components if not each.serving and (each.name in names or not names)]
         while pending:
             self.stop_flag.check()
-            for component in list(pending):
+            # Every one of them: a worker that crashed while the web was still loading is no stack that serves.
+            for component in self._components:
                 self._fail_if_hopeless(component)
+            for component in list(pending):
                 if component.ready():
                     component.serving = True
                     pending.remove(component)
@@ -129,7 +132,7 @@ class Supervisor:
 
     def _fail_if_hopeless(self, component: Component) -> None:
         dead = not component.process.running()
-        if not dead and time.monotonic() - component.spawned_at < component.start_timeout:
+        if not dead and (component.serving or time.monotonic() - component.spawned_at < component.start_timeout):
             return
         why = component.describe_end() if dead else f"was not ready within {component.start_timeout:.0f} s"
         raise ComponentFailedError(
@@ -149,9 +152,14 @@ class Supervisor:
                 self._bring_back(component)
         elif not component.process.running():
             self._plan_restart(component)
-        elif not component.serving and component.ready():
+        elif not component.serving and component.ready() and self._settled(component):
             component.serving = True
             note(f"{component.name} is back after {time.monotonic() - component.spawned_at:.1f} s")
+
+    @staticmethod
+    def _settled(component: Component) -> bool:
+        # What cannot be asked whether it serves is believed only when it has not crashed for a while.
+        return component.url is not None or time.monotonic() - component.spawned_at > SETTLED_SECONDS
 
     def _plan_restart(self, component: Component) -> None:
         # Its children may hold its port: nothing of it may survive it.

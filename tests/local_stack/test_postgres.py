@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from deploy.local.leftovers import children_of, started_at
-from deploy.local.postgres import Postgres, PostgresError
+from deploy.local.postgres import Postgres
+from deploy.local.postgres_cluster import PostgresError
 from deploy.local.process import Process
 from deploy.local.unprivileged import server_account
 
