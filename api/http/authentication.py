@@ -1,0 +1,69 @@
+"""Who is calling: a user by access token, or a machine by its seat token; both come as Bearer."""
+
+from typing import Any
+
+import jwt
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from licenses.errors import SeatTokenInvalid
+from licenses.seats import tokens as seat_tokens
+from users.errors import NotAuthenticated
+from users.models import User
+from users.services import sessions
+
+REALM = 'Bearer realm="coditect"'
+
+
+class AccessTokenAuthentication(BaseAuthentication):
+    """Accepts a user's access token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """Return the user, None without a token; raises AuthenticationFailed for a bad one."""
+        raw = bearer_token(request)
+        return None if raw is None else self.authenticate_token(raw)
+
+    def authenticate_token(self, raw: str) -> tuple[Any, Any]:
+        """Return user and token; raises AuthenticationFailed."""
+        try:
+            return sessions.authenticate(access_token=raw), raw
+        except NotAuthenticated as error:
+            raise AuthenticationFailed(error.message) from error
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401."""
+        return REALM
+
+
+class SeatOrAccessTokenAuthentication(AccessTokenAuthentication):
+    """Accepts a seat token as well; `request.auth` is then its claims and `request.user` None."""
+
+    def authenticate_token(self, raw: str) -> tuple[User | None, Any]:
+        """Return (user, token) or (None, seat claims), as the token's own type says; raises AuthenticationFailed."""
+        if _type_of(raw) != seat_tokens.TYPE:
+            return super().authenticate_token(raw)
+        try:
+            return None, seat_tokens.read(raw)
+        except SeatTokenInvalid as error:
+            raise AuthenticationFailed(error.message) from error
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the Bearer token, None when the header is missing or of another scheme; raises AuthenticationFailed."""
+    parts = get_authorization_header(request).split()
+    if not parts or parts[0].lower() != b"bearer":
+        return None
+    if len(parts) != 2:
+        raise AuthenticationFailed("The Authorization header must be: Bearer <token>")
+    try:
+        return parts[1].decode("ascii")
+    except UnicodeDecodeError:
+        raise AuthenticationFailed("The token is not valid or has expired.") from None
+
+
+def _type_of(raw: str) -> str | None:
+    try:
+        return jwt.get_unverified_header(raw).get("typ")
+    except jwt.InvalidTokenError:
+        return None

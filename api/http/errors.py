@@ -1,0 +1,97 @@
+"""The one place where failures become HTTP: a status and `{"type", "errors": [{"code", "detail", "attr"}]}`."""
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework import exceptions, status
+
+from config.kernel.errors import DependencyUnavailable, DomainError, Kind
+
+STATUSES = {
+    Kind.INVALID: status.HTTP_400_BAD_REQUEST,
+    Kind.UNAUTHENTICATED: status.HTTP_401_UNAUTHORIZED,
+    Kind.OVER_QUOTA: status.HTTP_402_PAYMENT_REQUIRED,
+    Kind.FORBIDDEN: status.HTTP_403_FORBIDDEN,
+    Kind.NOT_FOUND: status.HTTP_404_NOT_FOUND,
+    Kind.CONFLICT: status.HTTP_409_CONFLICT,
+    Kind.GONE: status.HTTP_410_GONE,
+    Kind.RATE_LIMITED: status.HTTP_429_TOO_MANY_REQUESTS,
+    Kind.UNAVAILABLE: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+DATABASE_RETRY_SECONDS = 2
+
+
+class DomainFailure(exceptions.APIException):
+    """A DomainError on its way out."""
+
+    def __init__(self, error: DomainError) -> None:
+        self.status_code = STATUSES[error.kind]
+        self.error = error
+        super().__init__(error.message, error.code)
+
+
+class DomainExceptionHandler(ExceptionHandler):
+    """Turns the product's failures, and a database that does not answer, into API exceptions."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        """Return the API exception for a known failure; anything else goes on as it is, to end as a 500."""
+        if isinstance(exc, OperationalError | InterfaceError):
+            exc = DependencyUnavailable(retry_after=DATABASE_RETRY_SECONDS)
+        if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
+            return exceptions.ParseError("The body is too large.", code="payload_too_large")
+        if isinstance(exc, DomainError):
+            return DomainFailure(exc)
+        return super().convert_known_exceptions(exc)
+
+    def get_response(self, exc: exceptions.APIException) -> Any:
+        """Add Retry-After to the answer of a failure that says when to come back."""
+        response = super().get_response(exc)
+        if isinstance(exc, DomainFailure) and exc.error.retry_after is not None:
+            response["Retry-After"] = str(exc.error.retry_after)
+        return response
+
+
+class ErrorFormatter(ExceptionFormatter):
+    """Names the field at fault and adds the extra members that some failures have."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        """Return the body of an error answer."""
+        body: dict[str, Any] = super().format_error_response(error_response)
+        if isinstance(self.exc, DomainFailure):
+            body["errors"][0]["attr"] = self.exc.error.attr
+            if self.exc.error.kind is Kind.INVALID:
+                body["type"] = "validation_error"
+            body.update(self.exc.error.extra)
+        return body
+
+
+def error_response(status_code: int, code: str, detail: str) -> HttpResponse:
+    """Return an error in the contract's shape, for failures outside of REST framework's views."""
+    kind = "server_error" if status_code >= 500 else "client_error"
+    body = {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
+    return JsonResponse(body, status=status_code)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django itself refused (a host that is not ours, a suspicious body)."""
+    return error_response(400, "invalid_request", "The request is malformed.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a path that leads nowhere."""
+    return error_response(404, "not_found", "There is nothing at this address.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a page request that was refused."""
+    return error_response(403, "permission_denied", "You may not do this.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a failure nobody foresaw; what happened is in the log, under the request's id."""
+    return error_response(500, "error", "Something went wrong on our side.")

@@ -1,0 +1,102 @@
+"""How operations appear in the OpenAPI document: each with its error codes, in the contract's one error shape."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from api.http.errors import STATUSES
+from api.http.tenancy import HEADER
+from config.kernel.errors import DomainError
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """One thing that is wrong."""
+
+    code = serializers.CharField(help_text="Stable; what a program decides by.")
+    detail = serializers.CharField(help_text="A sentence for a person; may change.")
+    attr = serializers.CharField(allow_null=True, help_text="The body field at fault, if it is one field's fault.")
+
+
+class ErrorResponseSerializer(serializers.Serializer[Any]):
+    """The body of every error."""
+
+    type = serializers.ChoiceField(["validation_error", "client_error", "server_error"])
+    errors = ErrorSerializer(many=True)
+
+
+ORGANIZATION_HEADER = OpenApiParameter(
+    HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    required=False,
+    description="Id or slug of the organization that the request is about; without it, your default one.",
+)
+
+GENERAL = {
+    400: [("invalid", "The body breaks a rule; `attr` names the field.")],
+    401: [("authentication_failed", "The token is not valid or has expired.")],
+    503: [("service_unavailable", "A store does not answer; Retry-After says when to try again.")],
+}
+
+
+def errors(*failures: type[DomainError], body: bool = False, auth: bool = False) -> dict[int, OpenApiResponse]:
+    """Return the `responses` entries for these failures, and for those of every parsed body or token."""
+    codes: dict[int, list[tuple[str, str]]] = {}
+    for failure in failures:
+        codes.setdefault(STATUSES[failure.kind], []).append((failure.code, failure.detail))
+    for status, wanted in ((400, body), (401, auth), (503, True)):
+        if wanted:
+            codes.setdefault(status, []).extend(GENERAL[status])
+    return {status: _response(status, listed) for status, listed in sorted(codes.items())}
+
+
+def _response(status: int, codes: list[tuple[str, str]]) -> OpenApiResponse:
+    unique = list(dict(codes).items())
+    kind = "server_error" if status >= 500 else "validation_error" if status == 400 else "client_error"
+    return OpenApiResponse(
+        ErrorResponseSerializer,
+        description="\n".join(f"- `{code}`: {detail}" for code, detail in unique),
+        examples=[
+            OpenApiExample(code, {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]})
+            for code, detail in unique
+        ],
+    )
+
+
+class OperationSchema(AutoSchema):
+    """Names operations after their route's words."""
+
+    def get_tags(self) -> list[str]:
+        """Group by the first word of the path."""
+        return [self.path.removeprefix("/api/v1/").split("/")[0]]
+
+
+class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Documents the user's Bearer token."""
+
+    target_class = "api.http.authentication.AccessTokenAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        """Return the security scheme."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From /auth/login."}
+
+
+class SeatTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Documents the machine's Bearer token beside the user's."""
+
+    target_class = "api.http.authentication.SeatOrAccessTokenAuthentication"
+    name = ["seatToken", "accessToken"]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
+        """Return both security schemes."""
+        bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        return [
+            {**bearer, "description": "The session's own signed_token."},
+            {**bearer, "description": "From /auth/login."},
+        ]
+
+

@@ -1,0 +1,42 @@
+"""The base of every API view: plain methods, parsed input, evaluated output."""
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.settings import api_settings
+from rest_framework.viewsets import ViewSet
+
+Row = TypeVar("Row", bound=Model)
+
+
+class ApiViewSet(ViewSet):
+    """A view set without magic: each action parses, makes one call and shapes the answer."""
+
+    filterset_class: Any = None
+
+    def parse(self, serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+        """Return the validated body; raises ValidationError. Unknown fields are ignored."""
+        parsed = serializer(data=request.data)
+        parsed.is_valid(raise_exception=True)
+        return dict(parsed.validated_data)
+
+    def page(self, request: Request, rows: QuerySet[Row], shape: Any) -> Response:
+        """Return one page of rows, filtered and ordered as the query asks; `shape` turns the page's rows into data.
+
+        Everything is evaluated here, inside the caller's organization context: a renderer runs after it.
+        """
+        for backend in api_settings.DEFAULT_FILTER_BACKENDS:
+            rows = backend().filter_queryset(request, rows, self)
+        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
+        return paginator.get_paginated_response(shape(paginator.paginate_queryset(rows, request, view=self)))
+
+
+def client_ip(request: Request) -> str | None:
+    """Return the address the connection came from."""
+    address: str | None = request.META.get("REMOTE_ADDR") or None
+    return address
+
+

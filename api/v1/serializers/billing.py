@@ -1,0 +1,83 @@
+"""Shapes of plans, checkout and subscriptions."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from subscriptions.models import Plan, Subscription
+
+
+class PlanSerializer(serializers.ModelSerializer[Plan]):
+    """A plan on the price list."""
+
+    class Meta:
+        model = Plan
+        fields = [
+            "id",
+            "slug",
+            "name",
+            "price_cents",
+            "currency",
+            "interval",
+            "max_seats",
+            "trial_days",
+            "features",
+            "is_public",
+        ]
+        read_only_fields = fields
+
+
+class OpenCheckoutSerializer(serializers.Serializer[Any]):
+    """A wish to buy."""
+
+    plan_id = serializers.CharField(max_length=64, help_text="Id or slug of a plan.")
+    success_url = serializers.URLField(max_length=2000, required=False, help_text="On an allowed origin.")
+    cancel_url = serializers.URLField(max_length=2000, required=False, help_text="On an allowed origin.")
+
+
+class CheckoutSerializer(serializers.Serializer[Any]):
+    """Where to send the person."""
+
+    checkout_url = serializers.CharField()
+    session_id = serializers.CharField()
+
+
+class CheckoutResultSerializer(serializers.Serializer[Any]):
+    """How a checkout came out."""
+
+    status = serializers.ChoiceField(["processing", "complete", "expired"])
+    plan = serializers.CharField(help_text="Name of the plan.")
+    license_key = serializers.CharField(
+        allow_null=True, help_text="For a signed-in member, or for an hour to whoever holds the session id."
+    )
+    license_id = serializers.UUIDField(allow_null=True)
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    """A subscription."""
+
+    plan = PlanSerializer()
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id",
+            "organization_id",
+            "plan",
+            "status",
+            "quantity",
+            "current_period_start",
+            "current_period_end",
+            "trial_end",
+            "cancel_at_period_end",
+            "stripe_subscription_id",
+            "stripe_customer_id",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class WebhookAnswerSerializer(serializers.Serializer[Any]):
+    """That an event is stored."""
+
+    status = serializers.ChoiceField(["received", "duplicate"])

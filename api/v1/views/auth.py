@@ -1,0 +1,163 @@
+"""/auth: signing up, verifying, signing in and out."""
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.schema import errors
+from api.http.views import ApiViewSet, client_ip
+from api.v1.serializers import auth as shapes
+from organizations.selectors import list_belongings
+from organizations.services import sign_up
+from users import errors as failures
+from users.services import sessions
+
+
+class AuthViewSet(ApiViewSet):
+    """Accounts and sessions; everything but `me` is open to anybody."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="Sign up",
+        description="Creates a user, their organization and the mail that verifies the address.",
+        request=shapes.RegisterSerializer,
+        responses={201: shapes.RegisteredSerializer, **errors(failures.EmailTaken, failures.WeakPassword, body=True)},
+        examples=[
+            OpenApiExample(
+                "A founder signs up",
+                {
+                    "email": "ada@example.com",
+                    "password": "Correct-Horse-1",
+                    "full_name": "Ada Lovelace",
+                    "company_name": "Analytical Engines",
+                },
+                request_only=True,
+            )
+        ],
+    )
+    @action(detail=False, methods=["post"])
+    def register(self, request: Request) -> Response:
+        """Create the account."""
+        made = sign_up.register(**self.parse(shapes.RegisterSerializer, request))
+        body = {
+            "user_id": made.user.id,
+            "email": made.user.email,
+            "organization_id": made.organization.id,
+            "verification_sent": True,
+        }
+        if settings.EXPOSE_VERIFICATION_TOKEN:
+            body["verification_token"] = made.verification_token
+        return Response(shapes.RegisteredSerializer(body).data, status=201)
+
+    @extend_schema(
+        summary="Verify an e-mail address (link)",
+        description="What the link in the verification mail opens. Opening it again gives the same answer.",
+        responses={200: shapes.VerifiedSerializer, **errors(failures.TokenInvalid, failures.TokenExpired)},
+        operation_id="auth_verify_email_link",
+        parameters=[OpenApiParameter("token", str, OpenApiParameter.PATH)],
+    )
+    @action(detail=False, methods=["get"], url_path="verify-email/(?P<token>[^/]+)")
+    def verify_email_link(self, request: Request, token: str) -> Response:
+        """Verify by the token in the path."""
+        return _verified(token)
+
+    @extend_schema(
+        summary="Verify an e-mail address (query)",
+        parameters=[OpenApiParameter("token", str, required=True)],
+        responses={200: shapes.VerifiedSerializer, **errors(failures.TokenInvalid, failures.TokenExpired)},
+        operation_id="auth_verify_email",
+    )
+    @action(detail=False, methods=["get"], url_path="verify-email")
+    def verify_email(self, request: Request) -> Response:
+        """Verify by the token in the query."""
+        return _verified(request.query_params.get("token", ""))
+
+    @extend_schema(
+        summary="Send the verification mail again",
+        description="The same answer whether or not the address has an account that waits for one.",
+        request=shapes.EmailSerializer,
+        responses={202: None, **errors(body=True)},
+    )
+    @action(detail=False, methods=["post"], url_path="resend-verification")
+    def resend_verification(self, request: Request) -> Response:
+        """Queue another verification mail."""
+        sign_up.resend_verification(**self.parse(shapes.EmailSerializer, request))
+        return Response(status=202)
+
+    @extend_schema(
+        summary="Sign in",
+        request=shapes.LoginSerializer,
+        responses={
+            200: shapes.SignedInSerializer,
+            **errors(
+                failures.InvalidCredentials, failures.EmailNotVerified, failures.AccountSuspended, body=True
+            ),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def login(self, request: Request) -> Response:
+        """Start a session."""
+        signed_in = sessions.login(
+            **self.parse(shapes.LoginSerializer, request),
+            ip_address=client_ip(request),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+        body = {
+            "access": signed_in.tokens.access,
+            "refresh": signed_in.tokens.refresh,
+            "user": signed_in.user,
+        }
+        return Response(shapes.SignedInSerializer(body).data)
+
+    @extend_schema(
+        summary="Refresh the tokens",
+        description="Each refresh token works once. Using a rotated one again ends the session for everybody.",
+        request=shapes.RefreshSerializer,
+        responses={
+            200: shapes.TokenPairSerializer,
+            **errors(failures.NotAuthenticated, failures.SessionRevoked, body=True),
+        },
+    )
+    @action(detail=False, methods=["post"], url_path="token/refresh")
+    def refresh(self, request: Request) -> Response:
+        """Rotate the pair."""
+        pair = sessions.refresh(refresh_token=self.parse(shapes.RefreshSerializer, request)["refresh"])
+        return Response(shapes.TokenPairSerializer({"access": pair.access, "refresh": pair.refresh}).data)
+
+    @extend_schema(
+        summary="Sign out",
+        request=shapes.RefreshSerializer,
+        responses={204: None, **errors(failures.NotAuthenticated, body=True)},
+    )
+    @action(detail=False, methods=["post"])
+    def logout(self, request: Request) -> Response:
+        """End the session."""
+        sessions.logout(refresh_token=self.parse(shapes.RefreshSerializer, request)["refresh"])
+        return Response(status=204)
+
+
+class MeViewSet(ApiViewSet):
+    """The signed-in user."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(
+        summary="Show the signed-in user",
+        operation_id="auth_me",
+        responses={200: shapes.MeSerializer, **errors(auth=True)},
+    )
+    def retrieve(self, request: Request) -> Response:
+        """Return the user and the organizations they belong to."""
+        user = request.user
+        user.organizations = list_belongings(user_id=user.id)
+        return Response(shapes.MeSerializer(user).data)
+
+
+def _verified(token: str) -> Response:
+    sign_up.verify_email(token=token)
+    return Response({"email_verified": True})

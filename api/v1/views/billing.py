@@ -1,0 +1,132 @@
+"""/plans, /checkout, /subscriptions and Stripe's webhook."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.schema import ORGANIZATION_HEADER, errors
+from api.http.tenancy import belonging
+from api.http.views import ApiViewSet
+from api.v1.serializers import billing as shapes
+from config.kernel.tenancy import organization_context
+from organizations.errors import OrganizationNotFound, PermissionDenied
+from organizations.roles import Permission
+from subscriptions import errors as failures
+from subscriptions import selectors
+from subscriptions.services import checkout, webhooks
+
+
+class PlanViewSet(ApiViewSet):
+    """The price list, open to anybody."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="List the plans",
+        description="Cheapest first.",
+        responses={200: shapes.PlanSerializer(many=True), **errors()},
+        parameters=[OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
+    )
+    def list(self, request: Request) -> Response:
+        """Return the public plans."""
+        return self.page(request, selectors.list_plans(), lambda rows: shapes.PlanSerializer(rows, many=True).data)
+
+    @extend_schema(
+        summary="Show a plan",
+        responses={200: shapes.PlanSerializer, **errors(failures.PlanNotFound)},
+        parameters=[OpenApiParameter("id", str, OpenApiParameter.PATH, description="Id or slug.")],
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one plan."""
+        return Response(shapes.PlanSerializer(selectors.get_plan(reference=pk)).data)
+
+
+class CheckoutViewSet(ApiViewSet):
+    """Buying a plan."""
+
+    @extend_schema(
+        summary="Open a Stripe Checkout session",
+        description="Send the person to `checkout_url`; the licence is issued when Stripe says that it is paid.",
+        parameters=[ORGANIZATION_HEADER],
+        request=shapes.OpenCheckoutSerializer,
+        responses={
+            201: shapes.CheckoutSerializer,
+            **errors(
+                failures.PlanNotFound,
+                failures.SubscriptionExists,
+                failures.RedirectNotAllowed,
+                failures.PaymentProviderUnavailable,
+                OrganizationNotFound,
+                PermissionDenied,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def session(self, request: Request) -> Response:
+        """Open the session."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        body = self.parse(shapes.OpenCheckoutSerializer, request)
+        opened = checkout.open_checkout(
+            organization_id=member.organization_id,
+            user_id=request.user.id,
+            plan_reference=body["plan_id"],
+            success_url=body.get("success_url"),
+            cancel_url=body.get("cancel_url"),
+        )
+        return Response(shapes.CheckoutSerializer(opened).data, status=201)
+
+
+class SubscriptionViewSet(ApiViewSet):
+    """What the organization pays for."""
+
+    @extend_schema(
+        summary="List the organization's subscriptions",
+        parameters=[ORGANIZATION_HEADER, OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
+        responses={200: shapes.SubscriptionSerializer(many=True), **errors(OrganizationNotFound, auth=True)},
+    )
+    def list(self, request: Request) -> Response:
+        """Return the subscriptions, newest first."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            return self.page(
+                request,
+                selectors.list_subscriptions(),
+                lambda rows: shapes.SubscriptionSerializer(rows, many=True).data,
+            )
+
+
+class WebhookViewSet(ApiViewSet):
+    """What providers tell us; authenticated by signature."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="Receive a Stripe event",
+        description="Stored and answered at once; a worker applies it. The body must carry Stripe's signature.",
+        request={"application/json": {"type": "object"}},
+        parameters=[OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)],
+        responses={200: shapes.WebhookAnswerSerializer, **errors(failures.WebhookRefused)},
+    )
+    @action(detail=False, methods=["post"])
+    def stripe(self, request: Request) -> Response:
+        """Store the event; the raw bytes are read, since they are what was signed."""
+        stored = webhooks.receive(
+            body=request._request.body, signature=request.headers.get("Stripe-Signature", "")
+        )
+        return Response({"status": "received" if stored else "duplicate"})
+
+
+class WebhookAliasViewSet(WebhookViewSet):
+    """The same webhook under its older address."""
+
+    @extend_schema(exclude=True)
+    @action(detail=False, methods=["post"], url_path="webhook")
+    def stripe(self, request: Request) -> Response:
+        """Store the event."""
+        return super().stripe(request)

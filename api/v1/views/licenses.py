@@ -1,0 +1,196 @@
+"""/licenses: listing, validating, activating; the seats are in `seats`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.schema import ORGANIZATION_HEADER, errors
+from api.http.tenancy import belonging
+from api.http.views import ApiViewSet
+from api.v1.serializers import licenses as shapes
+from config.kernel import clock
+from config.kernel.tenancy import organization_context
+from licenses import errors as failures
+from licenses import files, lookup, selectors
+from licenses.lookup import KeyHolder
+from licenses.models import License
+from licenses.services import activation, validation
+from organizations.errors import OrganizationNotFound
+
+HOLDER_FAILURES = (failures.LicenseKeyMalformed, failures.LicenseNotFound, failures.AuthenticationRequired)
+UNUSABLE = (failures.LicenseExpired, failures.LicenseSuspended, failures.LicenseInactive)
+LICENSE_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+
+class LicenseFilter(filters.FilterSet):
+    """What licences can be asked for by."""
+
+    status = filters.ChoiceFilter(choices=License._meta.get_field("status").choices)
+    tier = filters.CharFilter()
+    expires_before = filters.IsoDateTimeFilter(field_name="expires_at", lookup_expr="lt")
+    expires_after = filters.IsoDateTimeFilter(field_name="expires_at", lookup_expr="gt")
+
+    class Meta:
+        model = License
+        fields = ["status", "tier", "expires_before", "expires_after"]
+
+
+def holder(request: Request) -> KeyHolder:
+    """Return who shows a licence key: the signed-in user, or nobody in particular."""
+    return KeyHolder(user_id=request.user.id if request.user else None)
+
+
+class LicenseViewSet(ApiViewSet):
+    """The licences of the caller's organization."""
+
+    filterset_class = LicenseFilter
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+
+    @extend_schema(
+        summary="List the organization's licences",
+        parameters=[
+            ORGANIZATION_HEADER,
+            OpenApiParameter("page", int),
+            OpenApiParameter("page_size", int),
+            OpenApiParameter("status", str, enum=["active", "suspended", "inactive"]),
+            OpenApiParameter("tier", str),
+            OpenApiParameter("expires_before", OpenApiTypes.DATETIME),
+            OpenApiParameter("expires_after", OpenApiTypes.DATETIME),
+        ],
+        responses={
+            200: shapes.LicenseSerializer(many=True),
+            **errors(OrganizationNotFound, body=True, auth=True),
+        },
+    )
+    def list(self, request: Request) -> Response:
+        """Return the licences, newest first."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            return self.page(
+                request,
+                selectors.list_licenses(),
+                lambda rows: shapes.LicenseSerializer(selectors.describe(rows), many=True).data,
+            )
+
+    @extend_schema(
+        summary="Show a licence with its live sessions",
+        parameters=[ORGANIZATION_HEADER, LICENSE_ID],
+        responses={
+            200: shapes.LicenseDetailSerializer,
+            **errors(failures.LicenseNotFound, OrganizationNotFound, auth=True),
+        },
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one licence."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            detail = _detail(pk)
+            sessions = selectors.list_live_sessions(license_id=detail.license.id)
+            data: dict[str, Any] = dict(shapes.LicenseSerializer(detail).data)
+            data["sessions"] = shapes.HolderSerializer(sessions, many=True).data
+        return Response(data)
+
+    @extend_schema(
+        summary="Download the signed licence file",
+        description="Flattened JWS JSON (PS256); verify it offline with /.well-known/jwks.json.",
+        parameters=[ORGANIZATION_HEADER, LICENSE_ID],
+        responses={
+            (200, files.CONTENT_TYPE): OpenApiTypes.OBJECT,
+            **errors(failures.LicenseNotFound, OrganizationNotFound, auth=True),
+        },
+    )
+    @action(detail=True, methods=["get"])
+    def download(self, request: Request, pk: str) -> HttpResponse:
+        """Return the file."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            content = files.sign(_detail(pk))
+        return HttpResponse(
+            content,
+            content_type=files.CONTENT_TYPE,
+            headers={
+                "Content-Disposition": f'attachment; filename="{files.FILENAME}"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+
+class LicenseKeyViewSet(ApiViewSet):
+    """What can be done with a licence key."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="Validate a licence key",
+        description="Always 200 for a well-formed request: a bad licence is a verdict, not an error.",
+        auth=[],
+        request=shapes.ValidateSerializer,
+        responses={200: shapes.ValidationSerializer, **errors(failures.HardwareIdInvalid, body=True)},
+    )
+    @action(detail=False, methods=["post"], authentication_classes=[])
+    def validate(self, request: Request) -> Response:
+        """Return the verdict."""
+        body = self.parse(shapes.ValidateSerializer, request)
+        verdict = validation.validate(license_key=body["license_key"], hardware_id=body.get("hardware_id"))
+        data = {
+            "valid": verdict.valid,
+            "code": verdict.code,
+            "detail": verdict.detail,
+            "license": verdict.license,
+            "nonce": body.get("nonce"),
+            "timestamp": verdict.license.now if verdict.license else clock.now(),
+        }
+        return Response(shapes.ValidationSerializer(data).data)
+
+    @extend_schema(
+        summary="Activate a licence on a machine",
+        description="201 the first time, 200 for a machine that is activated already.",
+        request=shapes.ActivateSerializer,
+        responses={
+            200: shapes.ActivatedSerializer,
+            201: shapes.ActivatedSerializer,
+            **errors(
+                *HOLDER_FAILURES,
+                *UNUSABLE,
+                failures.HardwareIdInvalid,
+                failures.ActivationLimitReached,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def activate(self, request: Request) -> Response:
+        """Bind the machine."""
+        activated = activation.activate(
+            **self.parse(shapes.ActivateSerializer, request), holder=holder(request)
+        )
+        data = {"license": activated.license, "max_seats": activated.license.max_seats}
+        return Response(shapes.ActivatedSerializer(data).data, status=201 if activated.is_new else 200)
+
+    @extend_schema(
+        summary="Show how the licence of a key stands",
+        parameters=[OpenApiParameter("license_key", str, OpenApiParameter.PATH)],
+        responses={200: shapes.FoundLicenseSerializer, **errors(*HOLDER_FAILURES, auth=True)},
+    )
+    @action(detail=False, methods=["get"], url_path="(?P<license_key>[^/]+)/status")
+    def status(self, request: Request, license_key: str) -> Response:
+        """Return the licence."""
+        found = lookup.get_for_holder(license_key=license_key, holder=holder(request))
+        return Response(shapes.FoundLicenseSerializer(found).data)
+
+
+def _detail(pk: str) -> selectors.LicenseDetail:
+    """Return the licence in the path, described; raises LicenseNotFound also for what is no id at all."""
+    try:
+        license_id = UUID(pk)
+    except ValueError:
+        raise failures.LicenseNotFound from None
+    return selectors.describe([selectors.get_license(license_id=license_id)])[0]

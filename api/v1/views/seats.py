@@ -1,0 +1,181 @@
+"""Seats: acquire, heartbeat and release, each in two route shapes."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.authentication import SeatOrAccessTokenAuthentication
+from api.http.schema import errors
+from api.http.tenancy import belonging
+from api.http.views import ApiViewSet
+from api.v1.serializers import licenses as shapes
+from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
+from licenses import errors as failures
+from licenses.seats import tokens
+from licenses.seats.tokens import SeatClaims
+from licenses.services import seats
+from licenses.services.seats import Seat
+from organizations.roles import Permission, allows
+
+BEAT_FAILURES = (
+    failures.SessionNotFound,
+    failures.SessionExpired,
+    failures.TokenMismatch,
+    failures.TokenSuperseded,
+    failures.SeatTokenInvalid,
+    *UNUSABLE,
+)
+RELEASE_FAILURES = (failures.SessionNotFound, failures.TokenMismatch, failures.SeatTokenInvalid)
+SESSION_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+
+class SeatViewSet(ApiViewSet):
+    """Seats as verbs: everything in the body."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="Acquire a seat",
+        description=(
+            "Leases a seat to a machine for 360 s. The same machine asking again gets its live session back with 200. "
+            "By the licence's policy the caller is a signed-in member, or whoever holds the key."
+        ),
+        request=shapes.AcquireSerializer,
+        responses={
+            200: shapes.SeatSerializer,
+            201: shapes.SeatSerializer,
+            **errors(
+                *HOLDER_FAILURES,
+                *UNUSABLE,
+                failures.HardwareIdInvalid,
+                failures.ActivationRequired,
+                failures.ActivationLimitReached,
+                failures.NoSeatsAvailable,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def acquire(self, request: Request) -> Response:
+        """Lease a seat."""
+        body = self.parse(shapes.AcquireSerializer, request)
+        acquired = seats.acquire(**body, holder=holder(request))
+        data = {
+            **_beat(acquired.seat),
+            "session_id": acquired.seat.session_id,
+            "seats_used": acquired.seats_used,
+            "max_seats": acquired.license.max_seats,
+            "license": {**_fields(acquired.license), "seats_used": acquired.seats_used},
+        }
+        return Response(shapes.SeatSerializer(data).data, status=201 if acquired.is_new else 200)
+
+    @extend_schema(
+        summary="Keep a seat (heartbeat)",
+        description="Renews the lease for another 360 s. A lapsed lease is never revived: 410, acquire again.",
+        auth=[],
+        request=shapes.SeatTokenSerializer,
+        responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
+    )
+    @action(detail=False, methods=["post"], authentication_classes=[])
+    def heartbeat(self, request: Request) -> Response:
+        """Renew the lease."""
+        body = self.parse(shapes.SeatTokenSerializer, request)
+        seat = seats.heartbeat(claims=tokens.read(body["signed_token"]), session_id=body["session_id"])
+        return Response(shapes.BeatSerializer(_beat(seat)).data)
+
+    @extend_schema(
+        summary="Release a seat",
+        description="204, also when it is released already.",
+        auth=[],
+        request=shapes.SeatTokenSerializer,
+        responses={204: None, **errors(*RELEASE_FAILURES, body=True)},
+    )
+    @action(detail=False, methods=["post"], authentication_classes=[])
+    def release(self, request: Request) -> Response:
+        """Give the seat back."""
+        body = self.parse(shapes.SeatTokenSerializer, request)
+        seats.release(claims=tokens.read(body["signed_token"]), session_id=body["session_id"])
+        return Response(status=204)
+
+
+class SessionViewSet(ApiViewSet):
+    """Seats as resources: the token as Bearer (the session's own, or its member's), or in the body."""
+
+    authentication_classes = [SeatOrAccessTokenAuthentication]
+    permission_classes = [AllowAny]
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+
+    @extend_schema(
+        summary="Keep a seat (heartbeat)",
+        parameters=[SESSION_ID],
+        request=shapes.OptionalSeatTokenSerializer,
+        responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
+    )
+    @action(detail=True, methods=["patch"])
+    def heartbeat(self, request: Request, pk: str) -> Response:
+        """Renew the lease."""
+        session_id, claims = _session_id(pk), self._claims(request)
+        if claims is not None:
+            seat = seats.heartbeat(claims=claims, session_id=session_id)
+        else:
+            member = belonging(request)
+            seat = seats.heartbeat_as_member(
+                organization_id=member.organization_id, user_id=request.user.id, session_id=session_id
+            )
+        return Response(shapes.BeatSerializer(_beat(seat)).data)
+
+    @extend_schema(
+        summary="Release a seat",
+        description="An owner or admin may release any seat of the organization.",
+        parameters=[SESSION_ID],
+        responses={204: None, **errors(*RELEASE_FAILURES, auth=True)},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Give the seat back."""
+        session_id, claims = _session_id(pk), self._claims(request)
+        if claims is not None:
+            seats.release(claims=claims, session_id=session_id)
+        else:
+            member = belonging(request)
+            seats.release_as_member(
+                organization_id=member.organization_id,
+                user_id=request.user.id,
+                session_id=session_id,
+                may_release_any=allows(role=member.role, permission=Permission.MANAGE_LICENSES),
+            )
+        return Response(status=204)
+
+    def _claims(self, request: Request) -> SeatClaims | None:
+        """Return the seat token's claims, None for a signed-in member; raises SeatTokenInvalid for neither."""
+        if isinstance(request.auth, SeatClaims):
+            return request.auth
+        body = self.parse(shapes.OptionalSeatTokenSerializer, request)
+        if "signed_token" in body:
+            return tokens.read(body["signed_token"])
+        if request.user is None:
+            raise failures.SeatTokenInvalid("Send the session's signed_token, or sign in.")
+        return None
+
+
+def _session_id(pk: str) -> UUID:
+    try:
+        return UUID(pk)
+    except ValueError:
+        raise failures.SessionNotFound from None
+
+
+def _beat(seat: Seat) -> dict[str, Any]:
+    fields = _fields(seat)
+    return {**fields, "heartbeat_interval": shapes.HEARTBEAT_INTERVAL_SECONDS}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Return a dataclass's fields by name."""
+    return asdict(record)

@@ -1,0 +1,124 @@
+"""Settings shared by every environment."""
+
+from pathlib import Path
+
+from config import env
+from config.kernel.database import connection_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+ENV = env.read()
+
+SECRET_KEY = ENV["SECRET_KEY"]
+DEBUG = False
+ALLOWED_HOSTS = ENV["ALLOWED_HOSTS"]
+PUBLIC_URL = ENV["PUBLIC_URL"].rstrip("/")
+
+INSTALLED_APPS = [
+    "config.kernel",
+    "users",
+    "organizations",
+    "subscriptions",
+    "licenses",
+    "emails",
+    "api",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "django_filters",
+    "drf_standardized_errors",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "config.kernel.request_log.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "api.http.middleware.TrailingSlashMiddleware",
+    "api.http.middleware.BodySizeMiddleware",
+    "api.http.middleware.ApiPathMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# `default` is the process's own role, behind the tenant walls; `system` is the door (config/kernel/tenancy.py).
+DATABASES = {
+    "default": connection_settings(ENV["DATABASE_URL"], pool_size=ENV["DATABASE_POOL_SIZE"]),
+    "system": connection_settings(ENV["DATABASE_SYSTEM_URL"], pool_size=4),
+}
+DATABASE_ROUTERS = ["config.kernel.tenancy.SystemDoorRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = ENV["REDIS_URL"]
+
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "users.passwords.LengthValidator"},
+    {"NAME": "users.passwords.CharacterClassesValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "full_name"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+KEYS_DIR = ENV["KEYS_DIR"]
+LOOKUP_HASH_KEY = ENV["LOOKUP_HASH_KEY"]
+
+STRIPE_SECRET_KEY = ENV["STRIPE_SECRET_KEY"]
+STRIPE_WEBHOOK_SECRETS = ENV["STRIPE_WEBHOOK_SECRETS"]
+STRIPE_API_BASE = ENV["STRIPE_API_BASE"]
+CHECKOUT_REDIRECT_ORIGINS = ENV["CHECKOUT_REDIRECT_ORIGINS"]
+
+EMAIL_PROVIDER = ENV["EMAIL_PROVIDER"]
+EMAIL_FROM = ENV["EMAIL_FROM"]
+SMTP_URL = ENV["SMTP_URL"]
+EXPOSE_VERIFICATION_TOKEN = ENV["EXPOSE_VERIFICATION_TOKEN"]
+LOCAL_MAILBOX = False
+
+SEAT_LEASE_SECONDS = ENV["SEAT_LEASE_SECONDS"]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True   # the sidecar's and the admin's files are served from their packages
+
+from config.settings.api import *  # noqa: E402
+from config.settings.logs import *  # noqa: E402
+from config.settings.queue import *  # noqa: E402

@@ -1,0 +1,6 @@
+"""Settings of the stack that `./dev run` starts: a local mailbox, tokens shown, no TLS."""
+
+from config.settings.base import *
+
+LOCAL_MAILBOX = True
+EXPOSE_VERIFICATION_TOKEN = True

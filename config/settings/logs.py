@@ -1,0 +1,34 @@
+"""Logging: JSON lines on standard output, each with its request id, secrets masked."""
+
+from config.env import read
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {
+        "request": {"()": "config.kernel.request_log.RequestIdFilter"},
+        "mask": {"()": "config.kernel.request_log.MaskSecretsFilter"},
+    },
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "json",
+            "filters": ["request", "mask"],
+        },
+    },
+    "root": {"handlers": ["stdout"], "level": read()["LOG_LEVEL"]},
+    "loggers": {
+        "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
+        "procrastinate": {"level": "WARNING"},
+        # Refused requests are answers, not incidents; the request log has them already.
+        "django.request": {"level": "ERROR"},
+    },
+}

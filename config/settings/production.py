@@ -1,0 +1,29 @@
+"""Settings of a deployment: the base ones, hardened, refusing to start when something is unsafe."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings.base import *
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = False   # the load balancer redirects; health checks reach the pods by plain HTTP
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+
+_UNSAFE = {
+    "SECRET_KEY is shorter than 50 characters": len(SECRET_KEY) < 50,
+    "EXPOSE_VERIFICATION_TOKEN is on": EXPOSE_VERIFICATION_TOKEN,
+    "EMAIL_PROVIDER=mailbox keeps mails instead of sending them": EMAIL_PROVIDER == "mailbox",
+    "STRIPE_API_BASE points away from Stripe": bool(STRIPE_API_BASE),
+    "STRIPE_WEBHOOK_SECRETS is empty": not STRIPE_WEBHOOK_SECRETS,
+    "PUBLIC_URL is not https": not PUBLIC_URL.startswith("https://"),
+    "SEAT_LEASE_SECONDS is not the 360 of the contract": SEAT_LEASE_SECONDS != 360,
+    "LOOKUP_HASH_KEY is not 32 bytes of hex": len(LOOKUP_HASH_KEY) != 64,
+    "ALLOWED_HOSTS answers to every host": "*" in ALLOWED_HOSTS,
+}
+if any(_UNSAFE.values()):
+    raise ImproperlyConfigured(
+        "Refusing to start with unsafe settings:\n  " + "\n  ".join(name for name, unsafe in _UNSAFE.items() if unsafe)
+    )

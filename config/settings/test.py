@@ -1,0 +1,11 @@
+"""Settings of the test suite: the local ones, with hashing cheap and without connection pools.
+
+The pools are left out because tests switch between database roles and kill servers; the real web process,
+with its pool, is exercised by the end-to-end tests.
+"""
+
+from config.settings.local import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+for _alias in DATABASES:
+    DATABASES[_alias]["OPTIONS"].pop("pool")

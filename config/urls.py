@@ -1,0 +1,29 @@
+"""Every address of the service; version 1 of the API is in `api.v1.urls`."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from api.http import health
+from api.pages import views as pages
+
+admin.site.site_header = "CODITECT staff"
+admin.site.site_title = "CODITECT"
+
+urlpatterns = [
+    path("", pages.front),
+    path("api/v1/", include("api.v1.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path(".well-known/jwks.json", pages.jwks),
+    path("local/mailbox", pages.local_mailbox),
+    path("django-admin/", admin.site.urls),
+]
+
+handler400 = "api.http.errors.bad_request"
+handler403 = "api.http.errors.permission_denied"
+handler404 = "api.http.errors.not_found"
+handler500 = "api.http.errors.server_error"

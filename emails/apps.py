@@ -1,0 +1,9 @@
+"""The app that tells people things by mail."""
+
+from django.apps import AppConfig
+
+
+class EmailsConfig(AppConfig):
+    """The outbox, the catalogue of mails and the providers that carry them."""
+
+    name = "emails"

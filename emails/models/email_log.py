@@ -1,0 +1,56 @@
+"""The outbox: one row is one attempt to tell somebody something."""
+
+from django.db import models
+
+from config.kernel.ids import new_id
+from config.kernel.tenancy import TenantManager
+
+
+class EmailStatus(models.TextChoices):
+    """How far a mail has come; it only moves forward, `sending` back to `queued` excepted."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+
+
+class EmailLog(models.Model):
+    """A mail, written in the transaction of what caused it and sent by the worker.
+
+    `data` (the template's variables and attachments) may hold links and keys: it is encrypted, and erased once sent.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization_id = models.UUIDField()
+    kind = models.CharField(max_length=64)
+    recipient = models.EmailField()
+    data = models.BinaryField(null=True)
+    dedup_key = models.CharField(max_length=200)
+    status = models.CharField(max_length=16, choices=EmailStatus, default=EmailStatus.QUEUED)
+    provider_id = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    next_attempt_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    objects = TenantManager["EmailLog"]()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # The same fact is told once, however often the job that tells it runs.
+            models.UniqueConstraint(fields=["organization_id", "dedup_key"], name="email_is_queued_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(status__in=["queued", "sending"]), name="email_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

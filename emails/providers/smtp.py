@@ -1,0 +1,64 @@
+"""Sends mails over SMTP, as configured by SMTP_URL."""
+
+import smtplib
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.message import make_msgid
+
+from emails.catalogue import Message
+from emails.providers.errors import MailRefused, ProviderUnavailable
+
+TIMEOUT_SECONDS = 10
+DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class Smtp:
+    """The provider for any mail server; a connection a mail, which is enough for what one worker sends."""
+
+    def __init__(self) -> None:
+        self._url = urlsplit(settings.SMTP_URL)
+        if self._url.scheme not in DEFAULT_PORTS or not self._url.hostname:
+            raise ImproperlyConfigured("SMTP_URL must be smtp://user:password@host:port or smtps://…")
+
+    def send(self, message: Message) -> str:
+        """Send the mail and return its Message-ID; raises ProviderUnavailable, or MailRefused for a 5xx answer."""
+        message_id = make_msgid(domain=settings.EMAIL_FROM.rpartition("@")[2].rstrip(">"))
+        mail = EmailMultiAlternatives(
+            message.subject,
+            message.text,
+            settings.EMAIL_FROM,
+            [message.recipient],
+            headers={"Message-ID": message_id},
+            connection=get_connection(
+                "django.core.mail.backends.smtp.EmailBackend",
+                host=self._url.hostname,
+                port=self._url.port or DEFAULT_PORTS[self._url.scheme],
+                username=unquote(self._url.username or ""),
+                password=unquote(self._url.password or ""),
+                use_tls=self._url.scheme == "smtp" and bool(self._url.username),
+                use_ssl=self._url.scheme == "smtps",
+                timeout=TIMEOUT_SECONDS,
+            ),
+        )
+        mail.attach_alternative(message.html, "text/html")
+        for attachment in message.attachments:
+            mail.attach(attachment.filename, attachment.content, attachment.content_type)
+        try:
+            mail.send()
+        except (smtplib.SMTPException, OSError) as error:
+            if _is_final(error):
+                raise MailRefused(str(error)) from error
+            raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
+        return message_id
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether the server said no for good: a 5xx reply (RFC 5321 §4.2.1) about this mail."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return False   # our configuration is wrong, not the mail
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500

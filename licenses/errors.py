@@ -1,0 +1,123 @@
+"""Every failure of the licenses app."""
+
+from config.kernel.errors import DomainError, Kind
+
+
+class LicenseKeyMalformed(DomainError):
+    """The key has the wrong form or a typo; known without a look-up."""
+
+    code = "license_key_malformed"
+    detail = "This is not a licence key. Check it for typing errors."
+    attr = "license_key"
+
+
+class HardwareIdInvalid(DomainError):
+    """The machine's id breaks its form."""
+
+    code = "hardware_id_invalid"
+    detail = "A hardware id has 10 to 255 characters out of letters, digits and . _ : -"
+    attr = "hardware_id"
+
+
+class LicenseNotFound(DomainError):
+    """No licence has this key or id, or it belongs to somebody else: the two are not told apart."""
+
+    kind = Kind.NOT_FOUND
+    code = "license_not_found"
+    detail = "There is no such licence."
+
+
+class AuthenticationRequired(DomainError):
+    """The licence gives seats to signed-in members only."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "not_authenticated"
+    detail = "This licence is used by signed-in members. Sign in first."
+
+
+class LicenseExpired(DomainError):
+    """The licence has expired."""
+
+    kind = Kind.FORBIDDEN
+    code = "license_expired"
+    detail = "The licence has expired."
+
+
+class LicenseSuspended(DomainError):
+    """The licence is suspended, and no grace is left."""
+
+    kind = Kind.FORBIDDEN
+    code = "license_suspended"
+    detail = "The licence is suspended."
+
+
+class LicenseInactive(DomainError):
+    """The licence has ended."""
+
+    kind = Kind.FORBIDDEN
+    code = "license_inactive"
+    detail = "The licence has ended."
+
+
+class ActivationRequired(DomainError):
+    """The licence wants each machine activated first."""
+
+    kind = Kind.FORBIDDEN
+    code = "activation_required"
+    detail = "Activate this machine first."
+
+
+class ActivationLimitReached(DomainError):
+    """As many machines are activated as the licence allows."""
+
+    kind = Kind.FORBIDDEN
+    code = "activation_limit_reached"
+    detail = "The licence is activated on as many machines as it allows."
+
+
+class NoSeatsAvailable(DomainError):
+    """Every seat is leased."""
+
+    kind = Kind.RATE_LIMITED
+    code = "no_seats_available"
+    detail = "Every seat of this licence is in use."
+
+
+class SessionNotFound(DomainError):
+    """No session has this id, or it belongs to somebody else."""
+
+    kind = Kind.NOT_FOUND
+    code = "session_not_found"
+    detail = "There is no such session."
+
+
+class SessionExpired(DomainError):
+    """The lease has lapsed or was ended; it is never revived, the client acquires again."""
+
+    kind = Kind.GONE
+    code = "session_expired"
+    detail = "The lease has run out. Acquire a seat again."
+
+
+class TokenMismatch(DomainError):
+    """The token belongs to another session."""
+
+    kind = Kind.FORBIDDEN
+    code = "token_mismatch"
+    detail = "This token belongs to another session."
+
+
+class TokenSuperseded(DomainError):
+    """A token older than the one before the newest: another client has been beating with this lease."""
+
+    kind = Kind.FORBIDDEN
+    code = "token_superseded"
+    detail = "This token has been replaced by newer ones."
+
+
+class SeatTokenInvalid(DomainError):
+    """A seat token that is malformed, forged or long expired."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "authentication_failed"
+    detail = "The token is not valid or has expired."

@@ -1,0 +1,89 @@
+"""Finds a licence by its key, before any organization is known, and decides whether the caller may use it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from config.kernel.digests import keyed_hash
+from licenses import rules
+from licenses.errors import AuthenticationRequired, LicenseNotFound
+from licenses.keys import normalize
+from licenses.models import AccessPolicy
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """Who shows a licence key: a signed-in user, or nobody in particular."""
+
+    user_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class FoundLicense:
+    """What a key reveals to whoever holds it."""
+
+    id: UUID
+    organization_id: UUID
+    tier: str
+    features: dict[str, Any]
+    max_seats: int
+    seats_used: int
+    status: str
+    suspension_reason: str | None
+    expires_at: datetime | None
+    grace_period_ends_at: datetime | None
+    access_policy: str
+    require_activation: bool
+    activated: bool
+    role: str | None
+    now: datetime
+
+    @property
+    def standing(self) -> rules.Standing:
+        """How the licence stands at the moment it was looked up."""
+        return rules.standing(
+            status=self.status,
+            expires_at=self.expires_at,
+            grace_period_ends_at=self.grace_period_ends_at,
+            now=self.now,
+        )
+
+
+def key_hash(key: str) -> bytes:
+    """Return what a canonical key is found by."""
+    return keyed_hash("license-key", key)
+
+
+def find_by_key(*, license_key: str, user_id: UUID | None = None, machine: bytes | None = None) -> FoundLicense | None:
+    """Return the licence of a key, or None; one query, the same for a known and for an unknown key.
+
+    With `machine` it is said whether that machine is activated. Raises LicenseKeyMalformed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM license_by_key(%s, %s, %s)", [key_hash(normalize(license_key)), user_id, machine])
+        row = cursor.fetchone()
+    return None if row is None else FoundLicense(*row)
+
+
+def get_for_holder(*, license_key: str, holder: KeyHolder, machine: bytes | None = None) -> FoundLicense:
+    """Return the licence of a key if its policy lets this caller use it.
+
+    Raises LicenseKeyMalformed, LicenseNotFound, AuthenticationRequired.
+    """
+    found = find_by_key(license_key=license_key, user_id=holder.user_id, machine=machine)
+    if found is None:
+        raise LicenseNotFound
+    if found.access_policy in {AccessPolicy.KEY, AccessPolicy.MIXED} or found.role is not None:
+        return found
+    if holder.user_id is None:
+        raise AuthenticationRequired
+    raise LicenseNotFound   # a member of some other organization
+
+
+def refuse_unless_usable(found: FoundLicense) -> None:
+    """Raise LicenseExpired, LicenseSuspended or LicenseInactive for a licence that may not be used now."""
+    if found.standing not in rules.USABLE:
+        raise rules.REFUSALS[found.standing]

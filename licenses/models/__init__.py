@@ -1,0 +1,15 @@
+"""Tables of the licenses app."""
+
+from licenses.models.activation import Activation
+from licenses.models.license import AccessPolicy, License, LicenseStatus, SuspensionReason
+from licenses.models.session import EndReason, LicenseSession
+
+__all__ = [
+    "AccessPolicy",
+    "Activation",
+    "EndReason",
+    "License",
+    "LicenseSession",
+    "LicenseStatus",
+    "SuspensionReason",
+]

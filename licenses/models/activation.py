@@ -1,0 +1,31 @@
+"""A machine that a licence has been used on; durable, unlike a seat."""
+
+from django.db import models
+
+from config.kernel.ids import new_id
+from config.kernel.tenancy import TenantManager
+from licenses.models.license import License
+from organizations.models import Organization
+
+
+class Activation(models.Model):
+    """A machine bound to a licence; only a keyed hash of its id is stored."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    license = models.ForeignKey(License, on_delete=models.CASCADE, related_name="activations")
+    hardware_hash = models.BinaryField(max_length=32)
+    hardware_name = models.CharField(max_length=200, blank=True)
+    platform = models.CharField(max_length=40, blank=True)
+    activated_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantManager["Activation"]()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "license", "hardware_hash"], name="machine_activated_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hardware_name or 'machine'} {self.id}"

@@ -1,0 +1,57 @@
+"""A lease on one seat: the record that decides, whatever Redis says."""
+
+from django.db import models
+from django.db.models import Q
+
+from config.kernel.ids import new_id
+from config.kernel.tenancy import TenantManager
+from licenses.models.license import License
+from organizations.models import Organization
+
+
+class EndReason(models.TextChoices):
+    """Why a session ended."""
+
+    RELEASED = "released"
+    EXPIRED = "expired"
+    LICENSE_ENDED = "license_ended"
+    FORCED = "forced"
+
+
+class LicenseSession(models.Model):
+    """A machine's lease on a seat of a licence: live while `ended_at` is null and `expires_at` lies ahead.
+
+    A lapsed lease may stay open until something tidies it; it counts for nothing. `lease_no` grows each time the
+    machine asks again, so that a late release of an earlier answer hits nothing. `sequence` grows with each beat that
+    carries the newest token.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    license = models.ForeignKey(License, on_delete=models.CASCADE, related_name="+")
+    user_id = models.UUIDField(null=True)
+    hardware_hash = models.BinaryField(max_length=32)
+    lease_no = models.BigIntegerField(default=1)
+    sequence = models.BigIntegerField(default=1)
+    acquired_at = models.DateTimeField()
+    last_heartbeat_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=16, choices=EndReason, blank=True)
+
+    objects = TenantManager["LicenseSession"]()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["license", "hardware_hash"], condition=Q(ended_at=None), name="one_open_session_per_machine"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "license", "-id"], name="session_history"),
+            models.Index(fields=["license", "expires_at"], condition=Q(ended_at=None), name="open_session_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,115 @@
+"""The seat gate in Redis: four scripts over one sorted set a licence. It may turn a newcomer away; it grants nothing.
+
+A wrong gate (empty, stale, cut off) can refuse a newcomer for at most one lease. It can never give a seat too many, nor
+cost a holder its seat: PostgreSQL decides both (`licenses.seats.record`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from redis.commands.core import Script
+
+from config.kernel.redis import RedisUnavailable, breaker, client
+
+_LUA = Path(__file__).parent / "lua"
+
+
+class Verdict(StrEnum):
+    """What the gate says to a machine that asks for a seat."""
+
+    OWN = "own"
+    RESERVED = "reserved"
+    FULL = "full"
+    UNKNOWN = "unknown"
+    """Redis does not answer: everybody passes, PostgreSQL decides, answers say `degraded`."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A live lease as the record has it."""
+
+    session_id: UUID
+    lease_no: int
+    hardware_hash: bytes
+    expires_at: datetime
+
+    @property
+    def owner(self) -> str:
+        """The name under which the gate keeps it: a release of another session or lease number does not fit."""
+        return f"{self.session_id}:{self.lease_no}"
+
+    @property
+    def expires_ms(self) -> int:
+        """When it runs out, in Unix milliseconds."""
+        return int(self.expires_at.timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The gate's verdict, how many machines it knows, and, when full, when the first of their leases runs out."""
+
+    verdict: Verdict
+    held: int = 0
+    retry_after_ms: int = 0
+
+
+def reserve(*, license_id: UUID, hardware_hash: bytes, limit: int, reservation: str) -> Answer:
+    """Ask for a seat, atomically; a reservation lapses by itself after one lease."""
+    try:
+        word, held, retry_after_ms = _run(
+            "acquire_seat", license_id, [hardware_hash.hex(), limit, reservation, lease_milliseconds()]
+        )
+    except RedisUnavailable:
+        return Answer(Verdict.UNKNOWN)
+    return Answer(Verdict(word.decode()), int(held), int(retry_after_ms))
+
+
+def confirm(*, license_id: UUID, lease: Lease) -> bool:
+    """Tell the gate what PostgreSQL granted or renewed; return False when Redis does not answer."""
+    arguments = [lease.hardware_hash.hex(), lease.owner, lease.expires_ms, lease_milliseconds()]
+    return _tell("refresh_heartbeat", license_id, arguments)
+
+
+def forget(*, license_id: UUID, hardware_hash: bytes, owner: str) -> bool:
+    """Free a machine's place if `owner` still holds it; return False when Redis does not answer."""
+    return _tell("release_seat", license_id, [hardware_hash.hex(), owner])
+
+
+def load(*, license_id: UUID, leases: Sequence[Lease]) -> bool:
+    """Teach the gate the live leases it does not know; return False when Redis does not answer."""
+    arguments: list[Any] = [lease_milliseconds()]
+    for lease in leases:
+        arguments += [lease.hardware_hash.hex(), lease.owner, lease.expires_ms]
+    return _tell("load_leases", license_id, arguments)
+
+
+def lease_milliseconds() -> int:
+    """Return the length of a lease."""
+    return int(settings.SEAT_LEASE_SECONDS) * 1000
+
+
+def _tell(name: str, license_id: UUID, arguments: list[Any]) -> bool:
+    try:
+        _run(name, license_id, arguments)
+    except RedisUnavailable:
+        return False
+    return True
+
+
+def _run(name: str, license_id: UUID, arguments: list[Any]) -> Any:
+    # The braces are a hash tag: on Redis Cluster both keys of a licence live on one node.
+    keys = [f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"]
+    return breaker.call(lambda: _script(name)(keys=keys, args=arguments))
+
+
+@lru_cache(maxsize=8)
+def _script(name: str) -> Script:
+    """Return a script, called by its hash; redis-py sends it whole when a restarted Redis does not know it."""
+    return client().register_script((_LUA / f"{name}.lua").read_text())

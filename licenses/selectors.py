@@ -1,0 +1,87 @@
+"""Reads of the licenses app, inside an organization's context."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from config.kernel import clock
+from licenses import rules
+from licenses.errors import LicenseNotFound
+from licenses.models import License, LicenseSession
+from licenses.rules import SeatCount
+from organizations.services import data_keys
+
+
+@dataclass(frozen=True)
+class LicenseDetail:
+    """A licence as its members see it: with its key in clear, its seats counted and its standing judged at `now`."""
+
+    license: License
+    license_key: str
+    seats: SeatCount
+    now: datetime
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be used now."""
+        return (
+            rules.standing(
+                status=self.license.status,
+                expires_at=self.license.expires_at,
+                grace_period_ends_at=self.license.grace_period_ends_at,
+                now=self.now,
+            )
+            in rules.USABLE
+        )
+
+
+def list_licenses() -> QuerySet[License]:
+    """Return the current organization's licences, newest first, each with `seats_used`."""
+    live = live_sessions().filter(license=OuterRef("pk")).order_by().values("license")
+    return License.objects.annotate(
+        seats_used=Coalesce(Subquery(live.annotate(number=Count("pk")).values("number")), 0)
+    ).order_by("-id")
+
+
+def get_license(*, license_id: UUID) -> License:
+    """Return a licence of the current organization; raises LicenseNotFound."""
+    license_ = list_licenses().filter(id=license_id).first()
+    if license_ is None:
+        raise LicenseNotFound
+    return license_
+
+
+def find_by_subscription(*, subscription_id: UUID | None) -> License | None:
+    """Return the licence that a subscription issued, or None."""
+    return list_licenses().filter(subscription_id=subscription_id).first()
+
+
+def live_sessions() -> QuerySet[LicenseSession]:
+    """Return the sessions of the current organization whose leases run now, longest-held first."""
+    return LicenseSession.objects.filter(ended_at=None, expires_at__gt=Now()).order_by("acquired_at")
+
+
+def list_live_sessions(*, license_id: UUID) -> QuerySet[LicenseSession]:
+    """Return who holds the seats of a licence now."""
+    return live_sessions().filter(license_id=license_id)
+
+
+def describe(licenses: Iterable[License]) -> list[LicenseDetail]:
+    """Return licences with their keys opened; the organization's data key is read once for all of them."""
+    rows = list(licenses)
+    if not rows:
+        return []
+    opener, now = data_keys.load(), clock.now()
+    return [
+        LicenseDetail(
+            license=row,
+            license_key=opener.decrypt(field="license.key", row_id=row.id, blob=bytes(row.key_encrypted)),
+            seats=SeatCount(used=getattr(row, "seats_used", 0), limit=row.max_seats),
+            now=now,
+        )
+        for row in rows
+    ]

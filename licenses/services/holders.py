@@ -1,0 +1,15 @@
+"""Who holds the seats of a licence."""
+
+from django.db.models.functions import Now
+
+from licenses.models import EndReason, License, LicenseSession
+
+
+def end_all(*, license_: License) -> int:
+    """End every open session of a licence that may be used no longer; return how many.
+
+    The gate is not told: a licence that is not usable is refused before it is asked, and leases there lapse.
+    """
+    return LicenseSession.objects.filter(license=license_, ended_at=None).update(
+        ended_at=Now(), end_reason=EndReason.LICENSE_ENDED
+    )

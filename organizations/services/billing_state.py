@@ -1,0 +1,20 @@
+"""What billing changes about an organization: its Stripe customer and its status."""
+
+from uuid import UUID
+
+from organizations.models import Organization
+
+
+def lock(*, organization_id: UUID) -> Organization:
+    """Return the organization's row locked; the first lock of every billing transaction (then subscription, licence)."""
+    return Organization.objects.select_for_update().get(id=organization_id)
+
+
+def set_stripe_customer(*, organization_id: UUID, customer_id: str) -> None:
+    """Remember the organization's Stripe customer; one that is set already stays."""
+    Organization.objects.filter(id=organization_id, stripe_customer_id=None).update(stripe_customer_id=customer_id)
+
+
+def set_status(*, organization_id: UUID, status: str) -> None:
+    """Set the organization's status."""
+    Organization.objects.filter(id=organization_id).update(status=status)

@@ -1,0 +1,53 @@
+"""Every failure of the subscriptions app."""
+
+from config.kernel.errors import DependencyUnavailable, DomainError, Kind
+
+
+class PlanNotFound(DomainError):
+    """No public plan has this id or slug."""
+
+    kind = Kind.NOT_FOUND
+    code = "plan_not_found"
+    detail = "There is no such plan."
+
+
+class SubscriptionExists(DomainError):
+    """The organization has a live subscription; a second one would be charged as well."""
+
+    kind = Kind.CONFLICT
+    code = "subscription_exists"
+    detail = "This organization has a subscription already. Change its plan instead."
+
+
+class RedirectNotAllowed(DomainError):
+    """Checkout may send people back to allow-listed origins only."""
+
+    code = "redirect_not_allowed"
+    detail = "Checkout does not return to this address. Its origin is not on the list of allowed ones."
+    attr = "success_url"
+
+
+class CheckoutNotFound(DomainError):
+    """No Checkout session has this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "checkout_not_found"
+    detail = "There is no such checkout session."
+
+
+class WebhookRefused(DomainError):
+    """The body is not a fresh event signed by Stripe with one of our secrets."""
+
+    code = "webhook_signature_invalid"
+    detail = "The signature does not fit."
+
+
+class PaymentProviderUnavailable(DependencyUnavailable):
+    """Stripe did not answer, or said that it cannot right now."""
+
+    code = "payment_provider_unavailable"
+    detail = "The payment provider does not answer right now. Try again shortly."
+
+
+class EventNotApplicable(Exception):
+    """An event that cannot be applied (yet); it is tried again, then set aside for a person."""

@@ -1,0 +1,19 @@
+"""Makes sure that each plan has its price at Stripe; part of each deployment."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from subscriptions.services import plans
+
+
+class Command(BaseCommand):
+    """Sync the price list; run as the migrator."""
+
+    help = __doc__
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sync and name what changed."""
+        for plan in plans.sync_with_stripe():
+            self.stdout.write(f"{plan.name}: {plan.stripe_price_id}")

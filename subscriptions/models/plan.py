@@ -1,0 +1,32 @@
+"""The price list."""
+
+from django.db import models
+
+from config.kernel.ids import new_id
+
+
+class Plan(models.Model):
+    """What can be bought: a price, a number of seats and features; the same for every organization."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    price_cents = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3, default="usd")
+    interval = models.CharField(max_length=8, default="month")
+    max_seats = models.PositiveIntegerField()
+    trial_days = models.PositiveIntegerField(default=14)
+    features = models.JSONField(default=dict, blank=True)
+    is_public = models.BooleanField(default=True)
+    stripe_price_id = models.CharField(max_length=64, null=True, blank=True, unique=True)
+
+    class Meta:
+        ordering = ["price_cents"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def lookup_key(self) -> str:
+        """The name under which Stripe keeps this plan's current price."""
+        return f"coditect_{self.slug}_{self.interval}"

@@ -1,0 +1,57 @@
+"""What an organization pays for, as Stripe last told it."""
+
+from django.db import models
+
+from config.kernel.ids import new_id
+from config.kernel.tenancy import TenantManager
+from organizations.models import Organization
+from subscriptions.models.plan import Plan
+
+
+class SubscriptionStatus(models.TextChoices):
+    """Stripe's words for how a subscription stands."""
+
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    INCOMPLETE = "incomplete"
+    INCOMPLETE_EXPIRED = "incomplete_expired"
+    CANCELED = "canceled"
+
+
+LIVE_STATUSES = (
+    SubscriptionStatus.TRIALING,
+    SubscriptionStatus.ACTIVE,
+    SubscriptionStatus.PAST_DUE,
+    SubscriptionStatus.UNPAID,
+    SubscriptionStatus.PAUSED,
+)
+
+
+class Subscription(models.Model):
+    """One Stripe subscription; `stripe_fetched_at` says how fresh this copy is, so older news never overwrites newer."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    stripe_subscription_id = models.CharField(max_length=64, unique=True)
+    stripe_customer_id = models.CharField(max_length=64)
+    status = models.CharField(max_length=24, choices=SubscriptionStatus)
+    quantity = models.PositiveIntegerField(default=1)
+    current_period_start = models.DateTimeField(null=True)
+    current_period_end = models.DateTimeField(null=True)
+    trial_end = models.DateTimeField(null=True)
+    cancel_at_period_end = models.BooleanField(default=False)
+    stripe_fetched_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantManager["Subscription"]()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["organization", "status"], name="subscription_by_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.stripe_subscription_id} {self.status}"

@@ -1,0 +1,61 @@
+"""Reads of the subscriptions app."""
+
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from subscriptions.errors import CheckoutNotFound, PlanNotFound
+from subscriptions.models import LIVE_STATUSES, CheckoutSession, Plan, Subscription
+
+
+def list_plans() -> QuerySet[Plan]:
+    """Return the public plans, cheapest first."""
+    return Plan.objects.filter(is_public=True).order_by("price_cents")
+
+
+def get_plan(*, reference: str) -> Plan:
+    """Return a public plan by id or slug; raises PlanNotFound."""
+    try:
+        plan = list_plans().filter(id=UUID(reference)).first()
+    except ValueError:
+        plan = list_plans().filter(slug=reference).first()
+    if plan is None:
+        raise PlanNotFound
+    return plan
+
+
+def list_subscriptions() -> QuerySet[Subscription]:
+    """Return the current organization's subscriptions, newest first."""
+    return Subscription.objects.select_related("plan").order_by("-id")
+
+
+def find_live_subscription() -> Subscription | None:
+    """Return the current organization's live subscription, or None."""
+    return list_subscriptions().filter(status__in=LIVE_STATUSES).first()
+
+
+def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscription:
+    """Return a subscription with its plan, its row locked on request; raises Subscription.DoesNotExist."""
+    subscriptions = Subscription.objects.select_related("plan")
+    if lock:
+        subscriptions = subscriptions.select_for_update(of=("self",))
+    return subscriptions.get(id=subscription_id)
+
+
+def get_checkout_organization(*, stripe_session_id: str) -> UUID:
+    """Return whose Checkout session this is, known before any context can be set; raises CheckoutNotFound."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT checkout_organization(%s)", [stripe_session_id])
+        organization_id: UUID | None = cursor.fetchone()[0]
+    if organization_id is None:
+        raise CheckoutNotFound
+    return organization_id
+
+
+def get_checkout(*, stripe_session_id: str) -> CheckoutSession:
+    """Return a Checkout session of the current organization; raises CheckoutNotFound."""
+    checkout = CheckoutSession.objects.select_related("plan").filter(stripe_session_id=stripe_session_id).first()
+    if checkout is None:
+        raise CheckoutNotFound
+    return checkout

@@ -1,0 +1,57 @@
+"""Fixtures every test may use."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connections
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from config.kernel.redis import breaker
+from config.kernel.redis import client as redis_client
+from tests.plugins import servers
+
+_EMPTY = """
+do $$ declare names text; begin
+  select string_agg(format('%I', relname), ', ') into names from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+    where c.relkind = 'r' and relname not in ('django_migrations', 'django_content_type', 'auth_permission',
+                                              'subscriptions_plan');
+  execute 'truncate ' || names || ' cascade';
+end $$
+"""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """Replace pytest-django's test database: ours was migrated by the bootstrap command, as in a deployment."""
+
+
+@pytest.fixture
+def db(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Allow the database, as the role `coditect_app`, committed for real; every row is gone afterwards.
+
+    Nothing is wrapped in a transaction that is rolled back: what a test sees is what another process would see.
+    """
+    with django_db_blocker.unblock():
+        yield
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+    with psycopg.connect(servers.current().postgres.url("migrator"), autocommit=True) as owner:
+        owner.execute(_EMPTY)
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> Iterator[None]:
+    """Start each test with an empty Redis and a closed breaker."""
+    if servers._running:
+        breaker.reset()
+        redis_client().flushall()
+    yield
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """Return a client of the API without credentials."""
+    return APIClient()

@@ -1,0 +1,16 @@
+"""The walls between organizations, read from the catalogue and tried with raw SQL."""
+
+import psycopg
+import pytest
+from django.db import connection
+
+from config.kernel import catalogue
+from tests.plugins import servers
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+class TestCatalogue:
+    def test_finds_no_hole(self) -> None:
+        with connection.cursor() as cursor:
+            assert catalogue.wall_faults(cursor) == []

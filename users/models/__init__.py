@@ -1,0 +1,8 @@
+"""Tables of the users app."""
+
+from users.models.audit import AuditEntry
+from users.models.session import Session
+from users.models.token import OneTimeToken, TokenPurpose
+from users.models.user import User, UserStatus
+
+__all__ = ["AuditEntry", "OneTimeToken", "Session", "TokenPurpose", "User", "UserStatus"]

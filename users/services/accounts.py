@@ -1,0 +1,51 @@
+"""Creating accounts and verifying their addresses."""
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from users.errors import EmailTaken, WeakPassword
+from users.models import TokenPurpose, User, UserStatus
+from users.models.user import normalize_email
+from users.services import one_time_tokens
+
+
+def create_user(*, email: str, password: str, full_name: str, is_platform_admin: bool = False) -> User:
+    """Create an account whose address is yet to be verified.
+
+    Raises WeakPassword, or EmailTaken (decided by the unique constraint, so two at once cannot both pass).
+    """
+    user = User(email=normalize_email(email), full_name=full_name.strip(), is_platform_admin=is_platform_admin)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(" ".join(error.messages)) from error
+    if User.objects.filter(email=user.email).exists():
+        raise EmailTaken
+    user.password = make_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise EmailTaken from error
+    return user
+
+
+def verify_email(*, token: str) -> tuple[User, bool]:
+    """Verify the address a token was sent to; return the user and whether this call did it.
+
+    Raises TokenInvalid, TokenExpired.
+    """
+    with transaction.atomic():
+        user, _ = one_time_tokens.use(token=token, purpose=TokenPurpose.VERIFY_EMAIL)
+        newly = User.objects.filter(id=user.id, email_verified_at=None).update(email_verified_at=Now()) == 1
+    return user, newly
+
+
+def find_unverified(*, email: str) -> User | None:
+    """Return the active user of this address if it is still to be verified, else None."""
+    return User.objects.filter(
+        email=normalize_email(email), email_verified_at=None, status=UserStatus.ACTIVE
+    ).first()

@@ -1,0 +1,42 @@
+"""Secrets sent by mail: made, and used up exactly once."""
+
+import secrets
+from datetime import timedelta
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from config.kernel import clock
+from config.kernel.digests import keyed_hash
+from users.errors import TokenExpired, TokenInvalid
+from users.models import OneTimeToken, TokenPurpose, User
+
+LIFETIMES = {TokenPurpose.VERIFY_EMAIL: timedelta(hours=24)}
+
+
+def issue(*, user: User, purpose: TokenPurpose) -> str:
+    """Return a new token for the user and void the older ones of this purpose; only its hash is kept."""
+    now = clock.now()
+    OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=now)
+    token = secrets.token_urlsafe(32)
+    OneTimeToken.objects.create(
+        user=user, purpose=purpose, token_hash=keyed_hash(purpose, token), expires_at=now + LIFETIMES[purpose]
+    )
+    return token
+
+
+def use(*, token: str, purpose: TokenPurpose) -> tuple[User, bool]:
+    """Use a token up; return its user and whether this was the first use.
+
+    A used token whose time has not passed is answered the same again (mail scanners open links before people do).
+    Raises TokenInvalid, TokenExpired.
+    """
+    found = OneTimeToken.objects.filter(token_hash=keyed_hash(purpose, token), purpose=purpose)
+    # Compare-and-set: of any number of callers at once, one gets the row.
+    first = found.filter(used_at=None, expires_at__gt=Now()).update(used_at=Now()) == 1
+    row = found.annotate(expired=F("expires_at") - Now()).select_related("user").first()
+    if row is None:
+        raise TokenInvalid
+    if row.expired <= timedelta(0):
+        raise TokenExpired
+    return row.user, first

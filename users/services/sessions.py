@@ -1,0 +1,168 @@
+"""Signing in, staying signed in, signing out."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from config.kernel import clock
+from config.kernel.digests import keyed_hash
+from config.kernel.ids import new_id
+from users import tokens
+from users.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, NotAuthenticated, SessionRevoked
+from users.models import Session, User, UserStatus
+from users.models.user import normalize_email
+from users.services import audit
+from users.tokens import TokenPair
+
+RETRY_GRACE = timedelta(seconds=10)
+"""A client whose answer was lost may repeat its refresh within this time; later it is taken for a thief."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A signed-in user and their first tokens."""
+
+    user: User
+    tokens: TokenPair
+
+
+def login(*, email: str, password: str, ip_address: str | None = None, user_agent: str = "") -> SignIn:
+    """Sign a user in with e-mail and password.
+
+    Raises InvalidCredentials for an unknown address as for a wrong password, after the same work; and only when the
+    password was right, AccountSuspended or EmailNotVerified.
+    """
+    user = User.objects.filter(email=normalize_email(email)).first()
+    if user is None:
+        make_password(password)   # the same work as for a known address, so that time tells nothing
+        raise InvalidCredentials
+    if not user.check_password(password):
+        raise InvalidCredentials
+    if user.status != UserStatus.ACTIVE:
+        raise AccountSuspended
+    if not user.email_verified:
+        raise EmailNotVerified
+    with transaction.atomic():
+        session_id = new_id()
+        pair = tokens.issue(user_id=user.id, session_id=session_id)
+        Session.objects.create(
+            id=session_id,
+            user=user,
+            refresh_hash=_hash(pair.refresh),
+            token_version=user.token_version,
+            ip_address=ip_address,
+            user_agent=user_agent[:300],
+            expires_at=clock.now() + tokens.REFRESH_LIFETIME,
+        )
+        audit.record(
+            action="USER_SIGNED_IN",
+            organization_id=None,
+            actor_id=user.id,
+            object_type="session",
+            object_id=session_id,
+        )
+    return SignIn(user, pair)
+
+
+def refresh(*, refresh_token: str) -> TokenPair:
+    """Exchange a refresh token for the next pair.
+
+    Compare-and-set on the session's hash: of two callers with the same token one wins. The loser, and whoever repeats
+    it within RETRY_GRACE, also gets a pair, of which again only the latest is good. Later reuse of a rotated token
+    ends the session for everyone. Raises NotAuthenticated, SessionRevoked.
+    """
+    claims = tokens.read_refresh(refresh_token)
+    presented = _hash(refresh_token)
+    reused = False
+    with transaction.atomic():
+        session = (
+            Session.objects.select_for_update(of=("self",))
+            .select_related("user")
+            .annotate(since_rotation=Now() - F("rotated_at"), left=F("expires_at") - Now())
+            .filter(id=claims.session_id, user_id=claims.user_id)
+            .first()
+        )
+        if session is None:
+            raise NotAuthenticated
+        if session.revoked_at is not None or session.token_version != session.user.token_version:
+            raise SessionRevoked
+        if session.left <= timedelta(0) or session.user.status != UserStatus.ACTIVE:
+            raise SessionRevoked
+        current = bytes(session.refresh_hash) == presented
+        retried = (
+            session.previous_hash is not None
+            and bytes(session.previous_hash) == presented
+            and session.since_rotation <= RETRY_GRACE
+        )
+        if current or retried:
+            pair = tokens.issue(user_id=session.user_id, session_id=session.id)
+            _rotate(session, new_hash=_hash(pair.refresh), keep_previous=retried)
+        else:
+            reused = True
+            _revoke(session, reason="token_reused")
+    if reused:
+        raise SessionRevoked
+    return pair
+
+
+def logout(*, refresh_token: str) -> None:
+    """End the session of a refresh token; a session that has ended already stays ended. Raises NotAuthenticated."""
+    claims = tokens.read_refresh(refresh_token)
+    with transaction.atomic():
+        session = Session.objects.select_for_update().filter(id=claims.session_id, user_id=claims.user_id).first()
+        if session is not None and session.revoked_at is None:
+            _revoke(session, reason="signed_out")
+
+
+def authenticate(*, access_token: str) -> User:
+    """Return the user of an access token whose session is alive; raises NotAuthenticated.
+
+    The session is looked up every time (one indexed query), so that a revoked one stops at once and not in minutes.
+    """
+    claims = tokens.read_access(access_token)
+    session = (
+        Session.objects.select_related("user")
+        .filter(
+            id=claims.session_id,
+            user_id=claims.user_id,
+            user__status=UserStatus.ACTIVE,
+            user__token_version=F("token_version"),
+            revoked_at=None,
+            expires_at__gt=Now(),
+        )
+        .first()
+    )
+    if session is None:
+        raise NotAuthenticated
+    return session.user
+
+
+def _rotate(session: Session, *, new_hash: bytes, keep_previous: bool) -> None:
+    """Put the new hash in place; a retry within the grace keeps the token it repeated, and the grace's start."""
+    if not keep_previous:
+        session.previous_hash = session.refresh_hash
+        session.rotated_at = clock.now()
+    session.refresh_hash = new_hash
+    session.save(update_fields=["refresh_hash", "previous_hash", "rotated_at"])
+
+
+def _revoke(session: Session, *, reason: str) -> None:
+    session.revoked_at = clock.now()
+    session.revoke_reason = reason
+    session.save(update_fields=["revoked_at", "revoke_reason"])
+    audit.record(
+        action="SESSION_REVOKED",
+        organization_id=None,
+        actor_id=session.user_id,
+        object_type="session",
+        object_id=session.id,
+        reason=reason,
+    )
+
+
+def _hash(refresh_token: str) -> bytes:
+    return keyed_hash("refresh-token", refresh_token)
