@@ -39,9 +39,10 @@ class Transaction:
 
     def insert(self, doc: Json, hidden: Json | None = None) -> None:
         """Add a new object; `hidden` is what belongs to it but is not part of the API's shape."""
+        # Invoice items call the moment of their creation `date`; all else says `created`.
         self.sql.execute(
             "INSERT INTO objects (id, kind, created, doc, hidden) VALUES (?, ?, ?, ?, ?)",
-            (doc["id"], doc["object"], doc["created"], json.dumps(doc), json.dumps(hidden or {})),
+            (doc["id"], doc["object"], doc.get("created") or doc["date"], json.dumps(doc), json.dumps(hidden or {})),
         )
 
     def update(self, doc: Json) -> None:

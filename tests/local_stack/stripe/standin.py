@@ -21,6 +21,8 @@ API_KEY = "sk_test_for_tests"
 VERSION = "2026-10-28.endive"
 SUCCESS = "http://product.test/done?session={CHECKOUT_SESSION_ID}"
 CANCEL = "http://product.test/plans"
+# One client for all: making one costs more than a request.
+HTTP = httpx.Client(timeout=15)
 
 
 class RecordingClient(stripe.RequestsClient):
@@ -84,7 +86,7 @@ class Standin:
 
     def control(self, path: str, **body: Any) -> dict[str, Any]:
         """POST to one of the /_local routes."""
-        answer = httpx.post(f"{self.url}/_local/{path}", json=body)
+        answer = HTTP.post(f"{self.url}/_local/{path}", json=body)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -92,7 +94,7 @@ class Standin:
     def raw(self, method: str, path: str, headers: Mapping[str, str] | None = None, **kwargs: Any) -> httpx.Response:
         """A request without the SDK, with the right key unless told otherwise."""
         with_key = {"Authorization": f"Bearer {API_KEY}"} | dict(headers or {})
-        return httpx.request(method, self.url + path, headers=with_key, **kwargs)
+        return HTTP.request(method, self.url + path, headers=with_key, **kwargs)
 
 
 def plan(standin: Standin, amount: int = 2900, **more: Any) -> stripe.Price:
@@ -120,7 +122,7 @@ def subscribe(standin: Standin, price: stripe.Price | None = None, **more: Any) 
     """A subscription whose Checkout has been paid."""
     session = checkout(standin, price, **more)
     assert session.url is not None
-    assert httpx.post(session.url, data={"action": "pay"}).status_code == 303
+    assert HTTP.post(session.url, data={"action": "pay"}).status_code == 303
     paid = standin.sdk.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription"]})
     assert isinstance(paid.subscription, stripe.Subscription)
     return paid.subscription

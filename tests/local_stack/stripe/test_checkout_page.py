@@ -9,7 +9,7 @@ import pytest
 import stripe
 
 from tests.local_stack.stripe.receiver import Receiver
-from tests.local_stack.stripe.standin import CANCEL, SUCCESS, Standin, checkout, plan
+from tests.local_stack.stripe.standin import CANCEL, HTTP, SUCCESS, Standin, checkout, plan
 
 EVERYTHING = ["customer", "invoice", "subscription"]
 DAY = 24 * 3600
@@ -20,7 +20,7 @@ def post(
     session: stripe.checkout.Session, action: str, headers: dict[str, str] | None = None, **form: str
 ) -> httpx.Response:
     assert session.url is not None
-    return httpx.post(session.url, data={"action": action, **form}, headers=headers)
+    return HTTP.post(session.url, data={"action": action, **form}, headers=headers)
 
 
 class TestPay:
@@ -112,7 +112,7 @@ class TestPage:
         )
         session = checkout(standin, price, subscription_data={"trial_period_days": 14})
         assert session.url is not None
-        page = httpx.get(session.url)
+        page = HTTP.get(session.url)
         assert page.status_code == 200
         for text in ("&lt;b&gt;Pro&lt;/b&gt; &amp; more", "$99.00 per month", "14 days free", "ada@example.com"):
             assert text in page.text
@@ -126,7 +126,7 @@ class TestPage:
             standin.sdk.v1.checkout.sessions.expire(session.id)
         else:
             post(session, "pay")
-        assert httpx.get(session.url).status_code == 410
+        assert HTTP.get(session.url).status_code == 410
         assert post(session, "pay").status_code == 409
         found = standin.sdk.v1.checkout.sessions.retrieve(session.id)
         assert (found.status, found.url) == (how, None)
@@ -134,7 +134,7 @@ class TestPage:
             standin.sdk.v1.checkout.sessions.expire(session.id)
 
     def test_is_404_for_a_session_that_never_was(self, standin: Standin) -> None:
-        assert httpx.get(f"{standin.url}/c/pay/cs_test_none").status_code == 404
+        assert HTTP.get(f"{standin.url}/c/pay/cs_test_none").status_code == 404
 
 
 class TestMove:

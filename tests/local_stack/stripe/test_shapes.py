@@ -42,6 +42,8 @@ PARAMS = {
     "DELETE /v1/subscriptions/<subscription>": "_subscription_cancel_params.SubscriptionCancelParams",
     "POST /v1/subscriptions/<subscription>/pause": "_subscription_pause_params.SubscriptionPauseParams",
     "POST /v1/subscriptions/<subscription>/resume": "_subscription_resume_params.SubscriptionResumeParams",
+    "GET /v1/invoiceitems": "_invoice_item_list_params.InvoiceItemListParams",
+    "GET /v1/invoiceitems/<invoiceitem>": "_invoice_item_retrieve_params.InvoiceItemRetrieveParams",
     "GET /v1/invoices": "_invoice_list_params.InvoiceListParams",
     "GET /v1/invoices/<invoice>": "_invoice_retrieve_params.InvoiceRetrieveParams",
     "POST /v1/billing_portal/sessions": "billing_portal._session_create_params.SessionCreateParams",

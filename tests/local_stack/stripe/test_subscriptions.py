@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-import httpx
 import pytest
 import stripe
 
 from tests.local_stack.stripe.receiver import Receiver
-from tests.local_stack.stripe.standin import Standin, plan, subscribe
+from tests.local_stack.stripe.standin import HTTP, Standin, plan, subscribe
 
 
 def last_update(standin: Standin, subscription: str) -> stripe.Event:
@@ -57,6 +56,24 @@ class TestUpdate:
         new = changed["items"].data[0]
         assert (new.id, new.price.id, new.current_period_end) == (item.id, bigger.id, item.current_period_end)
         assert "items" in (last_update(standin, subscription.id).data.previous_attributes or {})
+
+    def test_lets_the_difference_for_the_rest_of_the_period_wait_for_the_next_invoice(self, standin: Standin) -> None:
+        subscription = subscribe(standin, plan(standin, 2900))
+        item, bigger = subscription["items"].data[0], plan(standin, 9900)
+        standin.sdk.v1.subscriptions.update(subscription.id, {"items": [{"id": item.id, "price": bigger.id}]})
+        waiting = standin.sdk.v1.invoice_items.list({"customer": str(subscription.customer), "pending": True}).data
+        # Just after the start nearly the whole period is left.
+        assert [each.amount for each in waiting] == pytest.approx([9900, -2900], abs=1)
+        assert all(each.proration and each.invoice is None for each in waiting)
+        assert waiting[0].description is not None
+        assert waiting[0].description.startswith("Remaining time on Starter after ")
+        assert standin.sdk.v1.invoice_items.list({"pending": False}).data == []
+
+    def test_prorates_nothing_in_a_trial(self, standin: Standin) -> None:
+        subscription = subscribe(standin, subscription_data={"trial_period_days": 14})
+        item, bigger = subscription["items"].data[0].id, plan(standin, 9900).id
+        standin.sdk.v1.subscriptions.update(subscription.id, {"items": [{"id": item, "price": bigger}]})
+        assert standin.sdk.v1.invoice_items.list({"customer": str(subscription.customer)}).data == []
 
     def test_refuses_what_it_cannot_do_honestly(self, standin: Standin) -> None:
         subscription = subscribe(standin)
@@ -143,19 +160,19 @@ class TestPortal:
         portal = standin.sdk.v1.billing_portal.sessions.create(
             {"customer": str(subscription.customer), "return_url": "http://product.test/back"}
         )
-        page = httpx.get(portal.url)
+        page = HTTP.get(portal.url)
         assert page.status_code == 200
         assert "http://product.test/back" in page.text
-        done = httpx.post(portal.url, data={"action": "cancel", "subscription": subscription.id})
+        done = HTTP.post(portal.url, data={"action": "cancel", "subscription": subscription.id})
         assert (done.status_code, done.headers["Location"]) == (303, portal.url)
         ending = standin.sdk.v1.subscriptions.retrieve(subscription.id)
         assert ending.cancel_at == subscription["items"].data[0].current_period_end
         assert ending.cancel_at_period_end is False
-        httpx.post(portal.url, data={"action": "keep", "subscription": subscription.id})
+        HTTP.post(portal.url, data={"action": "keep", "subscription": subscription.id})
         assert standin.sdk.v1.subscriptions.retrieve(subscription.id).cancel_at is None
 
     def test_touches_no_other_customers_subscription(self, standin: Standin) -> None:
         mine, theirs = subscribe(standin), subscribe(standin)
         portal = standin.sdk.v1.billing_portal.sessions.create({"customer": str(mine.customer)})
-        assert httpx.post(portal.url, data={"action": "cancel", "subscription": theirs.id}).status_code == 400
+        assert HTTP.post(portal.url, data={"action": "cancel", "subscription": theirs.id}).status_code == 400
         assert standin.sdk.v1.subscriptions.retrieve(theirs.id).cancel_at is None

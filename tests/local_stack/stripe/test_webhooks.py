@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import time
 
-import httpx
 import stripe
 
 from tests.local_stack.stripe.receiver import Receiver
-from tests.local_stack.stripe.standin import Standin, checkout, subscribe
+from tests.local_stack.stripe.standin import HTTP, Standin, checkout, subscribe
 
 JOURNEY = {
     "customer.subscription.created",
@@ -21,7 +20,7 @@ ALL_OF_A_CHECKOUT = JOURNEY | {"customer.created", "invoice.created", "invoice.f
 
 
 def delivered(standin: Standin, status: str = "delivered") -> int:
-    found = httpx.get(f"{standin.url}/_local/deliveries", params={"status": status}).json()["deliveries"]
+    found = HTTP.get(f"{standin.url}/_local/deliveries", params={"status": status}).json()["deliveries"]
     return len(found)
 
 
@@ -120,7 +119,7 @@ class TestDisturbances:
 
     def test_refuses_switches_it_does_not_have(self, standin: Standin) -> None:
         for given in ({"loud": True}, {"paused": 1}, ["paused"]):
-            assert httpx.post(f"{standin.url}/_local/switches", json=given).status_code == 400
+            assert HTTP.post(f"{standin.url}/_local/switches", json=given).status_code == 400
 
 
 class TestEventList:

@@ -9,6 +9,7 @@ from deploy.local.stripe.errors import invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
 from deploy.local.stripe.objects import customers, subscriptions
+from deploy.local.stripe.objects.checkout_shapes import customer_details, line_item, new_session
 from deploy.local.stripe.params import (
     EXPAND,
     PAGE,
@@ -72,7 +73,7 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
         raise invalid("You may only specify one of these parameters: customer, customer_email.", param="customer")
     customer = ctx.get("customer", params["customer"], param="customer") if "customer" in params else None
     trial = bool(params.get("subscription_data", {}).get("trial_period_days"))
-    line_items = [_line_item(ctx, line, index, trial) for index, line in enumerate(params["line_items"])]
+    line_items = [line_item(ctx, line, index, trial=trial) for index, line in enumerate(params["line_items"])]
     if not line_items:
         raise missing_parameter("line_items")
     session_id = new_id("cs_test")
@@ -83,7 +84,7 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
             "creation.",
             param="expires_at",
         )
-    session = _session(ctx, session_id, params, customer, line_items) | {"expires_at": expires_at}
+    session = new_session(ctx, session_id, params, customer, line_items) | {"expires_at": expires_at}
     listed = {
         "object": "list",
         "data": line_items,
@@ -93,110 +94,6 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
     data = params.get("subscription_data", {})
     data = data | {"metadata": merge_metadata({}, data.get("metadata", {}))}
     return ctx.create(session, hidden={"line_items": listed, "subscription_data": data})
-
-
-def _line_item(ctx: Context, line: dict[str, Any], index: int, trial: bool) -> Json:
-    price = ctx.get("price", line["price"], param=f"line_items[{index}][price]")
-    if not price["active"]:
-        raise invalid(f"The price specified is inactive: {price['id']}", param=f"line_items[{index}][price]")
-    if price["recurring"] is None:
-        raise invalid("The stand-in's subscription mode takes recurring prices only.", param="line_items")
-    quantity = line.get("quantity", 1)
-    amount = 0 if trial else price["unit_amount"] * quantity
-    return {
-        "id": new_id("li"),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount,
-        "currency": price["currency"],
-        "description": ctx.get("product", price["product"])["name"],
-        "metadata": merge_metadata({}, line.get("metadata", {})),
-        "price": price,
-        "quantity": quantity,
-    }
-
-
-def _session(
-    ctx: Context, session_id: str, params: dict[str, Any], customer: Json | None, line_items: list[Json]
-) -> Json:
-    total = sum(line["amount_total"] for line in line_items)
-    email = customer["email"] if customer else params.get("customer_email")
-    return {
-        "id": session_id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": params.get("allow_promotion_codes"),
-        "amount_subtotal": total,
-        "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
-        "cancel_url": params.get("cancel_url"),
-        "client_reference_id": params.get("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
-        "created": ctx.now,
-        "currency": line_items[0]["currency"],
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
-        "customer": customer and customer["id"],
-        "customer_creation": None if customer else "always",
-        "customer_details": _customer_details(email, customer) if email else None,
-        "customer_email": params.get("customer_email"),
-        "discounts": [],
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
-        "locale": params.get("locale"),
-        "metadata": merge_metadata({}, params.get("metadata", {})),
-        "mode": "subscription",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": params.get("payment_method_collection", "always"),
-        "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": None,
-        "subscription": None,
-        "success_url": params["success_url"],
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": f"{ctx.base_url}/c/pay/{session_id}",
-        "wallet_options": None,
-    }
-
-
-def _customer_details(email: str | None, customer: Json | None) -> Json:
-    return {
-        "address": customer and customer["address"],
-        "email": email,
-        "name": customer and customer["name"],
-        "phone": customer and customer["phone"],
-        "tax_exempt": customer["tax_exempt"] if customer else "none",
-        "tax_ids": [],
-    }
 
 
 def complete(ctx: Context, session: Json, email: str | None) -> Json:
@@ -213,7 +110,7 @@ def complete(ctx: Context, session: Json, email: str | None) -> Json:
     subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"])
     changes = {
         "customer": customer["id"],
-        "customer_details": _customer_details(customer["email"] or email, customer),
+        "customer_details": customer_details(customer["email"] or email, customer),
         "invoice": invoice["id"],
         "payment_status": "paid" if invoice["amount_paid"] else "no_payment_required",
         "status": "complete",

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid
-from deploy.local.stripe.objects.prices import as_plan
+from deploy.local.stripe.objects.subscription_items import ITEM, changed_items
 from deploy.local.stripe.params import EXPAND, Bool, Choice, Hash, Int, ListOf, Metadata, Text, Type
 from deploy.local.stripe.store import Json
 
@@ -22,7 +22,6 @@ FEEDBACK = (
     "unused",
 )
 CANCELLATION_DETAILS = Hash({"comment": Text(unset=True), "feedback": Choice(FEEDBACK)})
-ITEM = Hash({"id": Text(), "price": Text(), "quantity": Int(1, 999_999), "metadata": Metadata()}, required=("id",))
 ALWAYS_ALLOWED = {"cancellation_details", "expand", "metadata"}
 
 
@@ -42,7 +41,7 @@ UPDATE: dict[str, Type] = EXPAND | {
     "description": Text(500, unset=True),
     "items": ListOf(ITEM, high=20),
     "metadata": Metadata(),
-    "proration_behavior": Choice(("none",)),
+    "proration_behavior": Choice(("create_prorations", "none")),
 }
 
 
@@ -61,12 +60,9 @@ def update(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
         details = {**doc["cancellation_details"], **changes.get("cancellation_details", {})}
         changes["cancellation_details"] = details | params["cancellation_details"]
     if "items" in params:
-        if params.get("proration_behavior") != "none":
-            raise invalid(
-                "The stand-in does not simulate prorations yet: pass proration_behavior=none.",
-                param="proration_behavior",
-            )
-        changes["items"] = _changed_items(ctx, doc, params["items"])
+        changes["items"] = changed_items(
+            ctx, doc, params["items"], params.get("proration_behavior", "create_prorations")
+        )
     return ctx.change(doc, changes, event="customer.subscription.updated")
 
 
@@ -103,36 +99,6 @@ def end_at(ctx: Context, doc: Json, moment: int | None, *, with_period: bool) ->
             "reason": None if moment is None else "cancellation_requested",
         },
     }
-
-
-def _changed_items(ctx: Context, doc: Json, given: list[dict[str, Any]]) -> Json:
-    """The item list after the change; the price must keep currency and interval, so the period stays."""
-    items = {item["id"]: item for item in doc["items"]["data"]}
-    for index, change in enumerate(given):
-        name = f"items[{index}]"
-        item = items.get(change["id"])
-        if item is None:
-            raise invalid(f"No such subscription item: '{change['id']}'", code="resource_missing", param=f"{name}[id]")
-        price = item["price"]
-        if "price" in change:
-            price = ctx.get("price", change["price"], param=f"{name}[price]")
-            _check_replacement(item["price"], price, f"{name}[price]")
-        items[item["id"]] = {
-            **item,
-            "price": price,
-            "plan": as_plan(price),
-            "quantity": change.get("quantity", item["quantity"]),
-            "metadata": merge_metadata(item["metadata"], change.get("metadata", {})),
-        }
-    return {**doc["items"], "data": list(items.values())}
-
-
-def _check_replacement(old: Json, new: Json, param: str) -> None:
-    if not new["active"]:
-        raise invalid(f"The price specified is inactive: {new['id']}", param=param)
-    same = old["currency"] == new["currency"] and new["recurring"] is not None
-    if not same or any(old["recurring"][key] != new["recurring"][key] for key in ("interval", "interval_count")):
-        raise invalid("The stand-in changes prices only within one currency and interval.", param=param)
 
 
 def cancel(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
