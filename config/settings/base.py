@@ -116,8 +116,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True   # the sidecar's and the admin's files are served from their packages
+# Served from the packages they come in (the admin's, Swagger UI's); an image may collect them once instead.
+WHITENOISE_USE_FINDERS = True
 
 from config.settings.api import *  # noqa: E402
 from config.settings.logs import *  # noqa: E402
