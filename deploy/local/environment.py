@@ -16,6 +16,8 @@ from deploy.local.redis_server import RedisServer
 DATABASE = "coditect"
 # Marks every process of a stack, so that the next run knows what a killed one left behind.
 MARK = "CODITECT_STACK_COMPONENT_OF"
+# The first two would make our Python load someone else's packages; the third makes every start seconds slower.
+NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
 class ConfigurationError(RuntimeError):
@@ -61,8 +63,7 @@ def environments(caller: Mapping[str, str], home: Home, servers: Servers, url: s
 
 def for_process(caller: Mapping[str, str], variables: Mapping[str, str], home: Home) -> dict[str, str]:
     """The whole environment of one supervised process."""
-    # PYTHONHOME and a foreign virtual environment would make our Python load someone else's packages.
-    inherited = {name: value for name, value in caller.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+    inherited = {name: value for name, value in caller.items() if name not in NOT_INHERITED}
     return inherited | dict(variables) | {MARK: str(home.path), "PYTHONUNBUFFERED": "1"}
 
 
