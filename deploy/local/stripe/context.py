@@ -28,7 +28,7 @@ class Context:
     def get(self, kind: str, object_id: str, *, param: str = "id", in_path: bool = False) -> Json:
         """The object, or `resource_missing` (404 when the id stood in the path, else 400)."""
         doc = self.tx.find(object_id, kind)
-        if doc is None:
+        if doc is None or doc.get("deleted"):
             raise no_such(kind.replace("checkout.", "checkout "), object_id, param=param, in_path=in_path)
         return doc
 

@@ -21,6 +21,7 @@ PARAMS = {
     "GET /v1/customers": "_customer_list_params.CustomerListParams",
     "GET /v1/customers/<customer>": "_customer_retrieve_params.CustomerRetrieveParams",
     "POST /v1/customers/<customer>": "_customer_update_params.CustomerUpdateParams",
+    "DELETE /v1/customers/<customer>": "_customer_delete_params.CustomerDeleteParams",
     "POST /v1/products": "_product_create_params.ProductCreateParams",
     "GET /v1/products": "_product_list_params.ProductListParams",
     "GET /v1/products/<product>": "_product_retrieve_params.ProductRetrieveParams",

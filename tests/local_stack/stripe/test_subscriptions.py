@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from tests.local_stack.stripe.receiver import Receiver
-from tests.local_stack.stripe.standin import HTTP, Standin, plan, subscribe
+from tests.local_stack.stripe.standin import HTTP, Standin, checkout, plan, subscribe
 
 
 def last_update(standin: Standin, subscription: str) -> stripe.Event:
@@ -131,6 +131,29 @@ class TestEnd:
         assert standin.sdk.v1.subscriptions.resume(subscription.id).status == "active"
         wanted = {"customer.subscription.paused", "customer.subscription.resumed"}
         receiver.wait(lambda: wanted <= set(receiver.types(subscription.id)))
+
+
+class TestDeletedCustomer:
+    def test_takes_its_subscriptions_along_and_leaves_its_invoices(self, standin: Standin, receiver: Receiver) -> None:
+        subscription = subscribe(standin)
+        customer = str(subscription.customer)
+        standin.sdk.v1.customers.delete(customer)
+        assert standin.raw("GET", f"/v1/customers/{customer}").json() == {
+            "id": customer,
+            "object": "customer",
+            "deleted": True,
+        }
+        assert standin.sdk.v1.subscriptions.retrieve(subscription.id).status == "canceled"
+        assert len(standin.sdk.v1.invoices.list({"customer": customer}).data) == 1
+        assert customer not in [each.id for each in standin.sdk.v1.customers.list({"limit": 100}).data]
+        for refused in (
+            lambda: standin.sdk.v1.customers.update(customer, {"name": "Ghost"}),
+            lambda: standin.sdk.v1.customers.delete(customer),
+            lambda: checkout(standin, customer=customer),
+        ):
+            with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+                refused()
+        receiver.wait(lambda: {"customer.deleted", "customer.subscription.deleted"} <= set(receiver.types(customer)))
 
 
 class TestLists:

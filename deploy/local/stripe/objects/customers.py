@@ -7,6 +7,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
+from deploy.local.stripe.objects import subscription_changes
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Email, Hash, Metadata, Text, TimeRange, Type
 from deploy.local.stripe.store import Json
 
@@ -58,8 +59,8 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
 
 
 def retrieve(ctx: Context, params: dict[str, Any], customer: str) -> Json:
-    """One customer."""
-    return ctx.get("customer", customer, in_path=True)
+    """One customer; of a deleted one only its id is left."""
+    return ctx.tx.find(customer, "customer") or ctx.get("customer", customer, in_path=True)
 
 
 def update(ctx: Context, params: dict[str, Any], customer: str) -> Json:
@@ -73,9 +74,20 @@ def update(ctx: Context, params: dict[str, Any], customer: str) -> Json:
     return ctx.change(doc, changes, event="customer.updated")
 
 
+def delete(ctx: Context, params: dict[str, Any], customer: str) -> Json:
+    """Delete for good: its running subscriptions end at once, what was billed stays."""
+    doc = ctx.get("customer", customer, in_path=True)
+    subscription_changes.end_all_of(ctx, customer)
+    gone: Json = {"id": customer, "object": "customer", "deleted": True}
+    ctx.tx.update(gone)
+    ctx.emit("customer.deleted", doc)
+    return gone
+
+
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     """Customers, newest first; `email` is compared exactly, case included, as Stripe does."""
     filters = Filter()
+    filters.unlike("deleted", True)
     filters.equal("email", params.get("email"))
     filters.within("created", params.get("created"))
     return page(ctx, "customer", "/v1/customers", params, filters)
@@ -92,4 +104,5 @@ OPERATIONS = (
     Operation("GET", "/v1/customers", list_all, PAGE | {"email": Email(), "created": TimeRange()}),
     Operation("GET", "/v1/customers/<customer>", retrieve, EXPAND),
     Operation("POST", "/v1/customers/<customer>", update, FIELDS),
+    Operation("DELETE", "/v1/customers/<customer>", delete),
 )

@@ -131,6 +131,13 @@ def end_overdue(ctx: Context) -> None:
         _end(ctx, doc)
 
 
+def end_all_of(ctx: Context, customer: str) -> None:
+    """End every running subscription of a customer that is being deleted."""
+    running = "json_extract(doc, '$.status') != 'canceled' AND json_extract(doc, '$.customer') = ?"
+    for doc in ctx.tx.select("subscription", running, (customer,)):
+        _end(ctx, doc)
+
+
 def pause(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
     """Stop service and billing until it is resumed."""
     doc = _running(ctx, subscription)
