@@ -24,22 +24,43 @@ class Setting:
 
 SETTINGS = [
     Setting("SECRET_KEY", str, REQUIRED, "Django's secret for cookies and CSRF. At least 50 characters in production."),
-    Setting("PUBLIC_URL", str, "http://127.0.0.1:8000", "Where people reach this service; links in mails start with it."),
-    Setting("ALLOWED_HOSTS", list, ["127.0.0.1", "localhost", "[::1]"], "Host headers that are answered, comma separated."),
-    Setting("DATABASE_URL", str, REQUIRED, "PostgreSQL as the role of this process: coditect_app (web) or coditect_worker."),
+    Setting(
+        "PUBLIC_URL", str, "http://127.0.0.1:8000", "Where people reach this service; links in mails start with it."
+    ),
+    Setting(
+        "ALLOWED_HOSTS", list, ["127.0.0.1", "localhost", "[::1]"], "Host headers that are answered, comma separated."
+    ),
+    Setting(
+        "DATABASE_URL", str, REQUIRED, "PostgreSQL as the role of this process: coditect_app (web) or coditect_worker."
+    ),
     Setting("DATABASE_SYSTEM_URL", str, REQUIRED, "PostgreSQL as coditect_system, the one door across organizations."),
     Setting("DATABASE_POOL_SIZE", int, 16, "Most connections one process keeps to PostgreSQL as its own role."),
     Setting("REDIS_URL", str, REQUIRED, "Redis or Valkey, 6.2 or newer: the seat gate and rate limits."),
     Setting("KEYS_DIR", Path, REQUIRED, "Folder of key files, one folder a purpose (see docs/adr/0005-keys.md)."),
-    Setting("LOOKUP_HASH_KEY", str, REQUIRED, "32 random bytes as hex: keys the hashes of licence keys, machines and tokens."),
+    Setting(
+        "LOOKUP_HASH_KEY",
+        str,
+        REQUIRED,
+        "32 random bytes as hex: keys the hashes of licence keys, machines and tokens.",
+    ),
     Setting("STRIPE_SECRET_KEY", str, REQUIRED, "Stripe's secret or restricted key."),
-    Setting("STRIPE_WEBHOOK_SECRETS", list, REQUIRED, "Signing secrets of our webhook endpoint; several while one rotates."),
-    Setting("STRIPE_API_BASE", str, "", "Another address of Stripe's API: the local stand-in. Empty for Stripe itself."),
-    Setting("CHECKOUT_REDIRECT_ORIGINS", list, [], "Origins, beside PUBLIC_URL's, that Checkout may send people back to."),
-    Setting("EMAIL_PROVIDER", str, "mailbox", "mailbox (kept here, shown at /local/mailbox; not in production) or smtp."),
+    Setting(
+        "STRIPE_WEBHOOK_SECRETS", list, REQUIRED, "Signing secrets of our webhook endpoint; several while one rotates."
+    ),
+    Setting(
+        "STRIPE_API_BASE", str, "", "Another address of Stripe's API: the local stand-in. Empty for Stripe itself."
+    ),
+    Setting(
+        "CHECKOUT_REDIRECT_ORIGINS", list, [], "Origins, beside PUBLIC_URL's, that Checkout may send people back to."
+    ),
+    Setting(
+        "EMAIL_PROVIDER", str, "mailbox", "mailbox (kept here, shown at /local/mailbox; not in production) or smtp."
+    ),
     Setting("EMAIL_FROM", str, "CODITECT <no-reply@coditect.example>", "Sender of every mail."),
     Setting("SMTP_URL", str, "", "smtp://user:password@host:587 (STARTTLS) or smtps://…:465, for EMAIL_PROVIDER=smtp."),
-    Setting("EXPOSE_VERIFICATION_TOKEN", bool, False, "Registration answers with the mail's token. Local and test only."),
+    Setting(
+        "EXPOSE_VERIFICATION_TOKEN", bool, False, "Registration answers with the mail's token. Local and test only."
+    ),
     Setting("SEAT_LEASE_SECONDS", int, 360, "Length of a seat lease. The contract says 360; tests shorten it."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 ]

@@ -31,7 +31,7 @@ def sign(detail: LicenseDetail) -> str:
     key = keyring(Purpose.LICENSE_FILE).signing
     compact = jwt.api_jws.encode(
         json.dumps(payload, separators=(",", ":")).encode(),
-        key.private,  # type: ignore[arg-type]
+        key.private,
         algorithm=key.algorithm,
         headers={"kid": key.kid, "typ": TYPE},
     )

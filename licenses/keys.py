@@ -9,7 +9,7 @@ import secrets
 
 from licenses.errors import LicenseKeyMalformed
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"   # Crockford: no I, L, O, U
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
 PREFIX = "CODITECT"
 _PAYLOAD_SYMBOLS = 18
 _CHECK_PRIME = 1021

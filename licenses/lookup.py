@@ -80,7 +80,7 @@ def get_for_holder(*, license_key: str, holder: KeyHolder, machine: bytes | None
         return found
     if holder.user_id is None:
         raise AuthenticationRequired
-    raise LicenseNotFound   # a member of some other organization
+    raise LicenseNotFound  # a member of some other organization
 
 
 def refuse_unless_usable(found: FoundLicense) -> None:

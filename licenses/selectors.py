@@ -55,7 +55,7 @@ def get_license(*, license_id: UUID) -> License:
     return license_
 
 
-def find_by_subscription(*, subscription_id: UUID | None) -> License | None:
+def find_by_subscription(*, subscription_id: UUID) -> License | None:
     """Return the licence that a subscription issued, or None."""
     return list_licenses().filter(subscription_id=subscription_id).first()
 

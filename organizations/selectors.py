@@ -55,3 +55,11 @@ def list_owners(*, organization_id: UUID) -> list[User]:
     """Return the owners of an organization, oldest first; for mails that concern the whole company."""
     memberships = Membership.objects.filter(organization_id=organization_id, role=Role.OWNER).select_related("user")
     return [membership.user for membership in memberships]
+
+
+def find_for_billing(*, organization_id: str, stripe_customer_id: str) -> Organization | None:
+    """Return the organization of this id, or, where that is no id, of this Stripe customer; from the system door."""
+    try:
+        return Organization.objects.filter(id=UUID(organization_id)).first()
+    except ValueError:
+        return Organization.objects.filter(stripe_customer_id=stripe_customer_id).first()

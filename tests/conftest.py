@@ -43,12 +43,11 @@ def db(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis() -> Iterator[None]:
+def _empty_redis() -> None:
     """Start each test with an empty Redis and a closed breaker."""
     if servers._running:
         breaker.reset()
         redis_client().flushall()
-    yield
 
 
 @pytest.fixture

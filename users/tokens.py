@@ -30,7 +30,7 @@ class KeyringBackend(TokenBackend):
         """Return the signed token, with its key's id in the header."""
         key = keyring(Purpose.USER_TOKEN).signing
         claims = {**payload, "aud": AUDIENCE, "iss": ISSUER}
-        return jwt.encode(claims, key.private, algorithm=key.algorithm, headers={"kid": key.kid})  # type: ignore[arg-type]
+        return jwt.encode(claims, key.private, algorithm=key.algorithm, headers={"kid": key.kid})
 
     def get_verifying_key(self, token: Any) -> Any:
         """Return the public key the token names; raises TokenBackendError for one we do not have."""

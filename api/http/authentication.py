@@ -1,6 +1,7 @@
 """Who is calling: a user by access token, or a machine by its seat token; both come as Bearer."""
 
 from typing import Any
+from uuid import UUID
 
 import jwt
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -47,6 +48,18 @@ class SeatOrAccessTokenAuthentication(AccessTokenAuthentication):
             return None, seat_tokens.read(raw)
         except SeatTokenInvalid as error:
             raise AuthenticationFailed(error.message) from error
+
+
+def signed_in(request: Request) -> User:
+    """Return the user of a request whose permissions have let only signed-in users through; raises NotAuthenticated."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
+
+
+def viewer_id(request: Request) -> UUID | None:
+    """Return the id of the signed-in user, or None."""
+    return request.user.id if isinstance(request.user, User) else None
 
 
 def bearer_token(request: Request) -> str | None:

@@ -9,6 +9,7 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions, status
+from rest_framework.response import Response
 
 from config.kernel.errors import DependencyUnavailable, DomainError, Kind
 
@@ -48,9 +49,9 @@ class DomainExceptionHandler(ExceptionHandler):
             return DomainFailure(exc)
         return super().convert_known_exceptions(exc)
 
-    def get_response(self, exc: exceptions.APIException) -> Any:
+    def get_response(self, exc: exceptions.APIException, data: dict[Any, Any]) -> Response:
         """Add Retry-After to the answer of a failure that says when to come back."""
-        response = super().get_response(exc)
+        response = super().get_response(exc, data)
         if isinstance(exc, DomainFailure) and exc.error.retry_after is not None:
             response["Retry-After"] = str(exc.error.retry_after)
         return response

@@ -15,6 +15,6 @@ class JsonParser(JSONParser):
     ) -> Any:
         """Return the decoded body; raises ParseError."""
         try:
-            return super().parse(stream, media_type, parser_context)  # type: ignore[arg-type]
+            return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError("JSON parse error - nested too deeply") from None

@@ -2,6 +2,7 @@
 
 from rest_framework.request import Request
 
+from api.http.authentication import signed_in
 from organizations.errors import PermissionDenied
 from organizations.roles import Permission, allows
 from organizations.selectors import Belonging, get_belonging
@@ -14,7 +15,7 @@ def belonging(request: Request, permission: Permission = Permission.READ) -> Bel
 
     Raises OrganizationNotFound (also for an organization they do not belong to), PermissionDenied.
     """
-    found = get_belonging(user=request.user, reference=request.headers.get(HEADER))
+    found = get_belonging(user=signed_in(request), reference=request.headers.get(HEADER))
     if not allows(role=found.role, permission=permission):
         raise PermissionDenied
     return found

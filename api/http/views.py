@@ -3,11 +3,16 @@
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.settings import api_settings
 from rest_framework.viewsets import ViewSet
+
+from api.http.pagination import Pagination
+
+FILTER_BACKENDS = (DjangoFilterBackend, SearchFilter, OrderingFilter)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -28,15 +33,14 @@ class ApiViewSet(ViewSet):
 
         Everything is evaluated here, inside the caller's organization context: a renderer runs after it.
         """
-        for backend in api_settings.DEFAULT_FILTER_BACKENDS:
+        for backend in FILTER_BACKENDS:
             rows = backend().filter_queryset(request, rows, self)
-        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
-        return paginator.get_paginated_response(shape(paginator.paginate_queryset(rows, request, view=self)))
+        paginator = Pagination()
+        page = paginator.paginate_queryset(rows, request, view=self)
+        return paginator.get_paginated_response(shape(page or []))
 
 
 def client_ip(request: Request) -> str | None:
     """Return the address the connection came from."""
     address: str | None = request.META.get("REMOTE_ADDR") or None
     return address
-
-

@@ -8,7 +8,6 @@ from api.v1.views.billing import (
     CheckoutViewSet,
     PlanViewSet,
     SubscriptionViewSet,
-    WebhookAliasViewSet,
     WebhookViewSet,
 )
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
@@ -20,7 +19,6 @@ router.register("auth", AuthViewSet, basename="auth")
 router.register("plans", PlanViewSet, basename="plan")
 router.register("checkout", CheckoutViewSet, basename="checkout")
 router.register("checkout", CheckoutPageViewSet, basename="checkout-page")
-router.register("subscriptions", WebhookAliasViewSet, basename="webhook-alias")
 router.register("subscriptions", SubscriptionViewSet, basename="subscription")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("licenses/sessions", SessionViewSet, basename="session")
@@ -29,6 +27,8 @@ router.register("licenses", LicenseKeyViewSet, basename="license-key")
 router.register("licenses", LicenseViewSet, basename="license")
 
 urlpatterns = [
+    # The webhook's older address, still configured in places.
+    path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
     path("auth/me", MeViewSet.as_view({"get": "retrieve"}), name="me"),
     *router.urls,
 ]

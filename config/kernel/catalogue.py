@@ -51,13 +51,16 @@ union all select p.proname || ': a definer function without a pinned search_path
   where p.prosecdef and not exists (select 1 from unnest(p.proconfig) c where c like 'search_path=%%')
 union all select c.relname || ': a view without security_invoker, or a materialized view' from pg_class c
   join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
-  where c.relkind = 'm' or (c.relkind = 'v' and not coalesce(c.reloptions::text like '%%security_invoker=true%%', false))
+  where c.relkind = 'm'
+    or c.relkind = 'v' and not coalesce(c.reloptions::text like '%%security_invoker=true%%', false)
 order by 1
 """
 _ROLE_FAULTS = """
-select case when r.rolsuper then 'it is a superuser' end, case when r.rolbypassrls then 'it bypasses row-level security' end,
-  case when exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
-                    where pg_get_userbyid(c.relowner) = current_user) then 'it owns tables' end,
+select case when r.rolsuper then 'it is a superuser' end,
+  case when r.rolbypassrls then 'it bypasses row-level security' end,
+  case when exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                    where n.nspname = 'public' and pg_get_userbyid(c.relowner) = current_user)
+       then 'it owns tables' end,
   case when exists (select 1 from pg_roles o where (o.rolsuper or o.rolbypassrls)
                     and o.rolname <> current_user and pg_has_role(current_user, o.oid, 'MEMBER'))
        then 'it can become a role that bypasses row-level security' end

@@ -28,7 +28,9 @@ def refuse_strong_role() -> None:
     finally:
         connection.close()
     if faults:
-        raise UnsafeDatabaseRole(f"DATABASE_URL connects as {settings.DATABASES['default']['USER']}: " + "; ".join(faults))
+        raise UnsafeDatabaseRole(
+            f"DATABASE_URL connects as {settings.DATABASES['default']['USER']}: " + "; ".join(faults)
+        )
 
 
 @register(Tags.database)

@@ -26,7 +26,7 @@ def connection_settings(url: str, *, pool_size: int) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 0,   # the pool keeps connections, Django must not
+        "CONN_MAX_AGE": 0,  # the pool keeps connections, Django must not
         # Named cursors outlive a transaction only on a connection of one's own; pgbouncer gives none.
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {

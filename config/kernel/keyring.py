@@ -26,8 +26,8 @@ PrivateKey = Ed25519PrivateKey | RSAPrivateKey
 class Purpose(StrEnum):
     """What a key signs; a key of one purpose never verifies for another."""
 
-    USER_TOKEN = "user-tokens"
-    SEAT_TOKEN = "seat-tokens"
+    USER_TOKEN = "user-tokens"  # noqa: S105  (the name of a folder)
+    SEAT_TOKEN = "seat-tokens"  # noqa: S105
     LICENSE_FILE = "license-files"
 
 

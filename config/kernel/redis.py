@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import redis
 from django.conf import settings
@@ -26,7 +26,7 @@ class RedisUnavailable(Exception):
 
 
 @lru_cache(maxsize=1)
-def client() -> "redis.Redis[Any]":
+def client() -> redis.Redis:
     """Return this process's Redis client; it keeps its own connection pool and never retries by itself."""
     return redis.Redis.from_url(
         settings.REDIS_URL,

@@ -1,4 +1,4 @@
-"""Guard rails around the queue's worker, without which it is neither crash-safe nor kill-safe (measured; see the ADR)."""
+"""Guard rails of the queue's worker, which without them is neither crash-safe nor kill-safe (measured; see the ADR)."""
 
 import asyncio
 import logging
@@ -22,7 +22,9 @@ def prepare(app: App) -> None:
     _absorb_lock_races(app)
 
     @app.periodic(cron="* * * * * */5")
-    @app.task(name="kernel.rescue_stalled_jobs", queueing_lock="kernel.rescue_stalled_jobs", priority=100, pass_context=False)
+    @app.task(
+        name="kernel.rescue_stalled_jobs", queueing_lock="kernel.rescue_stalled_jobs", priority=100, pass_context=False
+    )
     async def rescue_stalled_jobs(timestamp: int) -> None:
         await rescue(app)
 

@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.settings.base import *
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = False   # the load balancer redirects; health checks reach the pods by plain HTTP
+SECURE_SSL_REDIRECT = False  # the load balancer redirects; health checks reach the pods by plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

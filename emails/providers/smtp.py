@@ -58,7 +58,7 @@ class Smtp:
 def _is_final(error: Exception) -> bool:
     """Return whether the server said no for good: a 5xx reply (RFC 5321 §4.2.1) about this mail."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return False   # our configuration is wrong, not the mail
+        return False  # our configuration is wrong, not the mail
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500

@@ -21,9 +21,7 @@ class Activated:
     is_new: bool
 
 
-def activate(
-    *, license_key: str, hardware_id: str, hardware_name: str, platform: str, holder: KeyHolder
-) -> Activated:
+def activate(*, license_key: str, hardware_id: str, hardware_name: str, platform: str, holder: KeyHolder) -> Activated:
     """Bind a machine to a licence; again for the same machine changes nothing.
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
@@ -40,9 +38,7 @@ def activate(
     return Activated(found, is_new)
 
 
-def admit(
-    *, license_: License, machine: bytes, explicit: bool, hardware_name: str = "", platform: str = ""
-) -> bool:
+def admit(*, license_: License, machine: bytes, explicit: bool, hardware_name: str = "", platform: str = "") -> bool:
     """Bind a machine unless it is bound already; return whether it was bound now. Needs the licence's row lock.
 
     Raises ActivationRequired when the licence wants an `explicit` activation and this is none, ActivationLimitReached.

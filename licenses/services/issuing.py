@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from emails.catalogue import Attachment, EmailKind
@@ -81,7 +80,7 @@ def _update(license_: License, subscription: Subscription, effect: Effect) -> No
         return
     license_.save()
     audit.record(
-        action=_ACTIONS.get(license_.status, "LICENSE_RENEWED"),
+        action=_ACTIONS.get(LicenseStatus(license_.status), "LICENSE_RENEWED"),
         organization_id=license_.organization_id,
         object_type="license",
         object_id=license_.id,

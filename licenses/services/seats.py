@@ -137,9 +137,7 @@ def heartbeat_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUI
 
 
 def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence: int | None, lease_no: int) -> Seat:
-    beat = record.beat(
-        organization_id=organization_id, license_id=license_id, session_id=session_id, sequence=sequence
-    )
+    beat = record.beat(organization_id=organization_id, license_id=license_id, session_id=session_id, sequence=sequence)
     if beat is None:
         raise SessionNotFound
     if not beat.renewed:
@@ -194,9 +192,7 @@ def _end(
     actor_id: UUID | None = None,
 ) -> bool:
     with organization_context(organization_id):
-        ended = record.release(
-            organization_id=organization_id, session_id=session_id, lease_no=lease_no, reason=reason
-        )
+        ended = record.release(organization_id=organization_id, session_id=session_id, lease_no=lease_no, reason=reason)
         if ended is not None:
             _audit("LICENSE_RELEASED", organization_id, session_id, actor_id, reason=reason)
     if ended is None:

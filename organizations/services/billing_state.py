@@ -6,7 +6,7 @@ from organizations.models import Organization
 
 
 def lock(*, organization_id: UUID) -> Organization:
-    """Return the organization's row locked; the first lock of every billing transaction (then subscription, licence)."""
+    """Return the organization's row, locked: a billing transaction locks it first, then subscription, then licence."""
     return Organization.objects.select_for_update().get(id=organization_id)
 
 

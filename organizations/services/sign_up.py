@@ -84,7 +84,7 @@ def resend_verification(*, email: str) -> None:
 
 def _send_verification(*, user: User) -> str:
     token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL)
-    assert user.default_organization_id is not None   # noqa: S101  (both callers have just seen to it)
+    assert user.default_organization_id is not None  # noqa: S101  (both callers have just seen to it)
     outbox.queue(
         organization_id=user.default_organization_id,
         kind=EmailKind.VERIFY_EMAIL,

@@ -31,7 +31,7 @@ LIVE_STATUSES = (
 
 
 class Subscription(models.Model):
-    """One Stripe subscription; `stripe_fetched_at` says how fresh this copy is, so older news never overwrites newer."""
+    """One Stripe subscription; by `stripe_fetched_at` older news never overwrites newer."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")

@@ -15,7 +15,7 @@ class WebhookStatus(models.TextChoices):
 
 
 class WebhookEvent(models.Model):
-    """One event, stored before it is answered and applied once; it belongs to no organization until it is understood."""
+    """One event, stored before it is answered, applied once; whose it is comes out when it is applied."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     stripe_event_id = models.CharField(max_length=128, unique=True)

@@ -11,7 +11,7 @@ from config.kernel.tenancy import organization_context, system_context
 from emails.catalogue import EmailKind
 from emails.services import outbox
 from organizations.models import Organization, OrganizationStatus
-from organizations.selectors import list_owners
+from organizations.selectors import find_for_billing, list_owners
 from organizations.services import billing_state
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import (
@@ -129,20 +129,18 @@ def _confirm(organization: Organization, subscription: Subscription) -> None:
 def _organization_of(fetched: StripeSubscription) -> UUID:
     """Return whose subscription it is: by our metadata, else by customer; never by e-mail."""
     with system_context(reason="find whose subscription a webhook event is about"):
-        organizations = Organization.objects.all()
-        try:
-            found = organizations.filter(id=UUID(fetched.metadata.get("organization_id", ""))).first()
-        except ValueError:
-            found = organizations.filter(stripe_customer_id=fetched.customer_id).first()
+        found = find_for_billing(
+            organization_id=fetched.metadata.get("organization_id", ""), stripe_customer_id=fetched.customer_id
+        )
     if found is None:
         raise EventNotApplicable(f"no organization has the customer {fetched.customer_id}")
     return found.id
 
 
 def _complete_checkout(stripe_session_id: str, subscription: Subscription) -> None:
-    CheckoutSession.objects.filter(stripe_session_id=stripe_session_id).exclude(
-        status=CheckoutStatus.COMPLETED
-    ).update(status=CheckoutStatus.COMPLETED, subscription=subscription, completed_at=Now())
+    CheckoutSession.objects.filter(stripe_session_id=stripe_session_id).exclude(status=CheckoutStatus.COMPLETED).update(
+        status=CheckoutStatus.COMPLETED, subscription=subscription, completed_at=Now()
+    )
 
 
 def _expire_checkout(event: WebhookEvent, data: dict[str, object]) -> None:
@@ -159,6 +157,4 @@ def _expire_checkout(event: WebhookEvent, data: dict[str, object]) -> None:
 
 def _complete(event: WebhookEvent) -> None:
     with transaction.atomic():
-        WebhookEvent.objects.filter(id=event.id).update(
-            status=WebhookStatus.COMPLETED, error="", processed_at=Now()
-        )
+        WebhookEvent.objects.filter(id=event.id).update(status=WebhookStatus.COMPLETED, error="", processed_at=Now())

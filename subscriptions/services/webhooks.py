@@ -49,15 +49,11 @@ def receive(*, body: bytes, signature: str) -> bool:
 
 def process(*, event_id: UUID) -> None:
     """Apply one event if it is due and nobody else is at it; a failure leaves it due again later, then `failed`."""
-    claimed = (
-        WebhookEvent.objects.filter(
-            id=event_id,
-            status__in=[WebhookStatus.PENDING, WebhookStatus.PROCESSING],
-            next_attempt_at__lte=Now(),
-        ).update(
-            status=WebhookStatus.PROCESSING, attempts=F("attempts") + 1, next_attempt_at=Now() + PROCESSING_AT_MOST
-        )
-    )
+    claimed = WebhookEvent.objects.filter(
+        id=event_id,
+        status__in=[WebhookStatus.PENDING, WebhookStatus.PROCESSING],
+        next_attempt_at__lte=Now(),
+    ).update(status=WebhookStatus.PROCESSING, attempts=F("attempts") + 1, next_attempt_at=Now() + PROCESSING_AT_MOST)
     if not claimed:
         return
     event = WebhookEvent.objects.get(id=event_id)

@@ -37,7 +37,7 @@ def _errors_translated() -> Iterator[None]:
     try:
         yield
     except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError):
-        raise   # our mistake: it must be seen, not retried
+        raise  # our mistake: it must be seen, not retried
     except RETRYABLE as error:
         raise PaymentProviderUnavailable(retry_after=5) from error
 
@@ -67,20 +67,18 @@ def create_checkout(
     if trial_days:
         subscription_data["trial_period_days"] = trial_days
         subscription_data["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
+    parameters: Any = {
+        "mode": "subscription",
+        "customer": customer_id,
+        "client_reference_id": metadata["organization_id"],
+        "line_items": [{"price": price_id, "quantity": 1}],
+        "metadata": metadata,
+        "subscription_data": subscription_data,
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+    }
     with _errors_translated():
-        session = _client().v1.checkout.sessions.create(
-            {
-                "mode": "subscription",
-                "customer": customer_id,
-                "client_reference_id": metadata["organization_id"],
-                "line_items": [{"price": price_id, "quantity": 1}],
-                "metadata": metadata,
-                "subscription_data": subscription_data,  # type: ignore[typeddict-item]
-                "success_url": success_url,
-                "cancel_url": cancel_url,
-            },
-            {"idempotency_key": idempotency_key},
-        )
+        session = _client().v1.checkout.sessions.create(parameters, {"idempotency_key": idempotency_key})
     return checkout_from(session.to_dict())
 
 
@@ -106,7 +104,7 @@ def ensure_price(*, lookup_key: str, product_name: str, amount_cents: int, curre
                 "product": product if isinstance(product, str) else product.id,
                 "currency": currency,
                 "unit_amount": amount_cents,
-                "recurring": {"interval": interval},  # type: ignore[typeddict-item]
+                "recurring": {"interval": interval},
                 "lookup_key": lookup_key,
                 "transfer_lookup_key": True,
             }

@@ -46,6 +46,4 @@ def verify_email(*, token: str) -> tuple[User, bool]:
 
 def find_unverified(*, email: str) -> User | None:
     """Return the active user of this address if it is still to be verified, else None."""
-    return User.objects.filter(
-        email=normalize_email(email), email_verified_at=None, status=UserStatus.ACTIVE
-    ).first()
+    return User.objects.filter(email=normalize_email(email), email_verified_at=None, status=UserStatus.ACTIVE).first()

@@ -38,7 +38,7 @@ def login(*, email: str, password: str, ip_address: str | None = None, user_agen
     """
     user = User.objects.filter(email=normalize_email(email)).first()
     if user is None:
-        make_password(password)   # the same work as for a known address, so that time tells nothing
+        make_password(password)  # the same work as for a known address, so that time tells nothing
         raise InvalidCredentials
     if not user.check_password(password):
         raise InvalidCredentials

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.http.authentication import signed_in
 from api.http.schema import errors
 from api.http.views import ApiViewSet, client_ip
 from api.v1.serializers import auth as shapes
@@ -94,9 +95,7 @@ class AuthViewSet(ApiViewSet):
         request=shapes.LoginSerializer,
         responses={
             200: shapes.SignedInSerializer,
-            **errors(
-                failures.InvalidCredentials, failures.EmailNotVerified, failures.AccountSuspended, body=True
-            ),
+            **errors(failures.InvalidCredentials, failures.EmailNotVerified, failures.AccountSuspended, body=True),
         },
     )
     @action(detail=False, methods=["post"])
@@ -153,9 +152,10 @@ class MeViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request) -> Response:
         """Return the user and the organizations they belong to."""
-        user = request.user
-        user.organizations = list_belongings(user_id=user.id)
-        return Response(shapes.MeSerializer(user).data)
+        user = signed_in(request)
+        data = dict(shapes.UserSerializer(user).data)
+        data["organizations"] = shapes.BelongingSerializer(list_belongings(user_id=user.id), many=True).data
+        return Response(data)
 
 
 def _verified(token: str) -> Response:

@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.http.authentication import signed_in
 from api.http.schema import ORGANIZATION_HEADER, errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -73,7 +74,7 @@ class CheckoutViewSet(ApiViewSet):
         body = self.parse(shapes.OpenCheckoutSerializer, request)
         opened = checkout.open_checkout(
             organization_id=member.organization_id,
-            user_id=request.user.id,
+            user_id=signed_in(request).id,
             plan_reference=body["plan_id"],
             success_url=body.get("success_url"),
             cancel_url=body.get("cancel_url"),
@@ -116,17 +117,5 @@ class WebhookViewSet(ApiViewSet):
     @action(detail=False, methods=["post"])
     def stripe(self, request: Request) -> Response:
         """Store the event; the raw bytes are read, since they are what was signed."""
-        stored = webhooks.receive(
-            body=request._request.body, signature=request.headers.get("Stripe-Signature", "")
-        )
+        stored = webhooks.receive(body=request._request.body, signature=request.headers.get("Stripe-Signature", ""))
         return Response({"status": "received" if stored else "duplicate"})
-
-
-class WebhookAliasViewSet(WebhookViewSet):
-    """The same webhook under its older address."""
-
-    @extend_schema(exclude=True)
-    @action(detail=False, methods=["post"], url_path="webhook")
-    def stripe(self, request: Request) -> Response:
-        """Store the event."""
-        return super().stripe(request)

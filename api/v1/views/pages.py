@@ -1,12 +1,14 @@
 """Where Checkout sends people back to: pages for browsers, JSON for programs (by Accept)."""
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.http.authentication import viewer_id
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
@@ -40,9 +42,7 @@ class CheckoutPageViewSet(ApiViewSet):
     def success(self, request: Request) -> Response:
         """Return the purchase."""
         session_id = request.query_params.get("session_id", "")
-        purchase = purchases.get_purchase(
-            stripe_session_id=session_id, viewer_id=request.user.id if request.user else None
-        )
+        purchase = purchases.get_purchase(stripe_session_id=session_id, viewer_id=viewer_id(request))
         data = dict(shapes.CheckoutResultSerializer(purchase).data)
         if request.accepted_renderer.format == "html":
             tries = _number(request.query_params.get("tries"))

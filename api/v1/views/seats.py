@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import SeatOrAccessTokenAuthentication
+from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, viewer_id
 from api.http.schema import errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -127,7 +128,7 @@ class SessionViewSet(ApiViewSet):
         else:
             member = belonging(request)
             seat = seats.heartbeat_as_member(
-                organization_id=member.organization_id, user_id=request.user.id, session_id=session_id
+                organization_id=member.organization_id, user_id=signed_in(request).id, session_id=session_id
             )
         return Response(shapes.BeatSerializer(_beat(seat)).data)
 
@@ -146,7 +147,7 @@ class SessionViewSet(ApiViewSet):
             member = belonging(request)
             seats.release_as_member(
                 organization_id=member.organization_id,
-                user_id=request.user.id,
+                user_id=signed_in(request).id,
                 session_id=session_id,
                 may_release_any=allows(role=member.role, permission=Permission.MANAGE_LICENSES),
             )
@@ -159,7 +160,7 @@ class SessionViewSet(ApiViewSet):
         body = self.parse(shapes.OptionalSeatTokenSerializer, request)
         if "signed_token" in body:
             return tokens.read(body["signed_token"])
-        if request.user is None:
+        if viewer_id(request) is None:
             raise failures.SeatTokenInvalid("Send the session's signed_token, or sign in.")
         return None
 

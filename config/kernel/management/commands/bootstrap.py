@@ -1,4 +1,4 @@
-"""Makes a database and a key folder ready to serve: migrates, creates missing keys, syncs plans, makes a first admin."""
+"""Makes a deployment ready to serve: migrates, creates missing keys, syncs plans, makes a first platform admin."""
 
 import json
 import secrets
