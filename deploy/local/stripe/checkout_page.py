@@ -82,6 +82,7 @@ def _form(ctx: Context, session: Json, error: str = "", status: int = 200) -> Re
     return render(
         "checkout",
         status,
+        title="Subscribe",
         raw={
             "lines": lines,
             "trial": trial,

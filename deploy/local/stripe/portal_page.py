@@ -32,7 +32,7 @@ class PortalPage:
             subscriptions = tx.select("subscription", mine, (session["customer"],))
             if request.method == "POST":
                 return _act(ctx, request, subscriptions, session)
-            return _show(session, subscriptions)
+            return _show(ctx, session, subscriptions)
 
 
 def _act(ctx: Context, request: Request, subscriptions: list[Json], session: Json) -> Response:
@@ -48,15 +48,15 @@ def _act(ctx: Context, request: Request, subscriptions: list[Json], session: Jso
     return Response(status=303, headers={"Location": session["url"]})
 
 
-def _show(session: Json, subscriptions: list[Json]) -> Response:
-    rows = "".join(_row(doc) for doc in subscriptions) or "<p>No subscriptions.</p>"
+def _show(ctx: Context, session: Json, subscriptions: list[Json]) -> Response:
+    rows = "".join(_row(ctx, doc) for doc in subscriptions) or "<p>No subscriptions.</p>"
     back = session["return_url"]
     link = f'<p><a href="{escape(back)}">Back</a></p>' if back else ""
-    return render("portal", raw={"rows": rows, "back": link})
+    return render("portal", title="Billing", raw={"rows": rows, "back": link})
 
 
-def _row(doc: Json) -> str:
-    items = ", ".join(item["price"]["nickname"] or item["price"]["id"] for item in doc["items"]["data"])
+def _row(ctx: Context, doc: Json) -> str:
+    items = ", ".join(ctx.get("product", item["price"]["product"])["name"] for item in doc["items"]["data"])
     ending = doc["cancel_at"] is not None
     state = f"{doc['status']}, ends with the period" if ending else doc["status"]
     button = ""

@@ -41,6 +41,10 @@ class TestPay:
         assert (subscription.status, subscription.metadata["organization_id"]) == ("active", "o1")
         assert (invoice.status, invoice.amount_paid, invoice.billing_reason) == ("paid", 9900, "subscription_create")
         assert subscription.latest_invoice == invoice.id
+        assert invoice.parent is not None
+        assert invoice.parent.subscription_details is not None
+        assert invoice.parent.subscription_details.metadata == subscription.metadata
+        assert invoice.lines.data[0].metadata == subscription.metadata
         assert customer.email == "ada@example.com"
         item = subscription["items"].data[0]
         assert 28 * DAY <= item.current_period_end - item.current_period_start <= 31 * DAY

@@ -185,6 +185,7 @@ class TestPortal:
         )
         page = HTTP.get(portal.url)
         assert page.status_code == 200
+        assert "Starter" in page.text
         assert "http://product.test/back" in page.text
         done = HTTP.post(portal.url, data={"action": "cancel", "subscription": subscription.id})
         assert (done.status_code, done.headers["Location"]) == (303, portal.url)

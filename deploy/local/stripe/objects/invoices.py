@@ -110,7 +110,7 @@ def draft(ctx: Context, subscription: Json, customer: Json, lines: list[Json], *
         "latest_revision": None,
         "lines": {
             "object": "list",
-            "data": [{**line, "invoice": invoice_id} for line in lines],
+            "data": [{**line, "invoice": invoice_id, "metadata": subscription["metadata"]} for line in lines],
             "has_more": False,
             "url": f"/v1/invoices/{invoice_id}/lines",
         },

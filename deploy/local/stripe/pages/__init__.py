@@ -18,10 +18,10 @@ HEADERS = {
 }
 
 
-def render(name: str, status: int = 200, *, raw: Mapping[str, str] | None = None, **texts: str) -> Response:
-    """The page `name`.html; `texts` are escaped, `raw` is HTML that the caller has escaped itself."""
-    values = {key: escape(text) for key, text in texts.items()} | dict(raw or {})
+def render(name: str, status: int = 200, *, title: str, raw: Mapping[str, str] | None = None, **texts: str) -> Response:
+    """The page `name`.html; `title` and `texts` are escaped, `raw` is HTML that the caller has escaped itself."""
+    values = {key: escape(text) for key, text in {"title": title, **texts}.items()} | dict(raw or {})
     frame = Template((HERE / "frame.html").read_text(encoding="utf-8"))
     content = Template((HERE / f"{name}.html").read_text(encoding="utf-8")).substitute(values)
-    html = frame.substitute(content=content)
+    html = frame.substitute(content=content, title=escape(title))
     return Response(html, status, content_type="text/html; charset=utf-8", headers=HEADERS)
