@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
+
+from config.kernel.checks import refuse_strong_role  # noqa: E402  (Django must be set up first)
+
+refuse_strong_role()

@@ -2,11 +2,17 @@
 
 from uuid import UUID
 
-from config.kernel.tasks import task
-from licenses.services import issuing
+from config.kernel.tasks import periodic, task
+from licenses.services import history, issuing
 
 
 @task("licenses.apply_subscription")
 def apply_subscription(organization_id: str, subscription_id: str) -> None:
     """Bring a licence to what its subscription asks for."""
     issuing.apply_subscription(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@periodic("licenses.record_lapsed_sessions", cron="* * * * *")
+def record_lapsed_sessions() -> None:
+    """Write into the history which leases have run out."""
+    history.record_lapsed()

@@ -6,6 +6,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from config.kernel import catalogue
 from config.kernel.redis import RedisUnavailable, breaker, client
 
 
@@ -30,10 +31,11 @@ def ready(request: HttpRequest) -> JsonResponse:
 def _postgres() -> str:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            faults = catalogue.role_faults(cursor)
     except DatabaseError:
         return "unavailable"
-    return "ok"
+    # Checked at start as well; here too, for a process that started while the database did not answer.
+    return "unsafe role" if faults else "ok"
 
 
 def _redis() -> str:

@@ -1,11 +1,9 @@
 """The walls between organizations, read from the catalogue and tried with raw SQL."""
 
-import psycopg
 import pytest
 from django.db import connection
 
 from config.kernel import catalogue
-from tests.plugins import servers
 
 pytestmark = pytest.mark.usefixtures("db")
 
