@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from deploy.local.stripe.context import Context, merge_metadata
 from deploy.local.stripe.errors import invalid
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.store import Json
+
+# What an open session has from the start, before it is told anything.
+BLANK: Json = {
+    "adaptive_pricing": {"enabled": False},
+    "after_expiration": None,
+    "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+    "billing_address_collection": None,
+    "client_secret": None,
+    "collected_information": None,
+    "consent": None,
+    "consent_collection": None,
+    "currency_conversion": None,
+    "custom_fields": [],
+    "custom_text": {
+        "after_submit": None,
+        "shipping_address": None,
+        "submit": None,
+        "terms_of_service_acceptance": None,
+    },
+    "discounts": [],
+    "invoice": None,
+    "invoice_creation": None,
+    "livemode": False,
+    "origin_context": None,
+    "payment_intent": None,
+    "payment_link": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {},
+    "payment_method_types": ["card"],
+    "permissions": None,
+    "phone_number_collection": {"enabled": False},
+    "recovered_from": None,
+    "saved_payment_method_options": None,
+    "setup_intent": None,
+    "shipping_address_collection": None,
+    "shipping_cost": None,
+    "shipping_options": [],
+    "submit_type": None,
+    "subscription": None,
+    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    "wallet_options": None,
+}
 
 
 def line_item(ctx: Context, line: dict[str, Any], index: int, *, trial: bool) -> Json:
@@ -44,64 +87,27 @@ def new_session(
     return {
         "id": session_id,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
+        **copy.deepcopy(BLANK),
         "allow_promotion_codes": params.get("allow_promotion_codes"),
         "amount_subtotal": total,
         "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": ctx.now,
         "currency": line_items[0]["currency"],
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
         "customer": customer and customer["id"],
         "customer_creation": None if customer else "always",
         "customer_details": customer_details(email, customer) if email else None,
         "customer_email": params.get("customer_email"),
-        "discounts": [],
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
         "locale": params.get("locale"),
         "metadata": merge_metadata({}, params.get("metadata", {})),
         "mode": "subscription",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
         "payment_method_collection": params.get("payment_method_collection", "always"),
-        "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": ["card"],
         "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
         "status": "open",
-        "submit_type": None,
-        "subscription": None,
         "success_url": params["success_url"],
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": f"{ctx.base_url}/c/pay/{session_id}",
-        "wallet_options": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from deploy.local.stripe.context import Context, Operation
@@ -15,6 +16,55 @@ from deploy.local.stripe.store import Json
 
 STATUSES = ("active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid")
 ENDED = ("canceled", "incomplete_expired")
+
+
+# What a subscription has from the start, before it is told anything.
+BLANK: Json = {
+    "application": None,
+    "application_fee_percent": None,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_cycle_anchor_config": None,
+    "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": None},
+    "billing_schedules": [],
+    "billing_thresholds": None,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "canceled_at": None,
+    "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
+    "collection_method": "charge_automatically",
+    "customer_account": None,
+    "days_until_due": None,
+    "default_payment_method": None,
+    "default_source": None,
+    "default_tax_rates": [],
+    "discounts": [],
+    "ended_at": None,
+    "invoice_settings": {
+        "account_tax_ids": None,
+        "custom_fields": None,
+        "description": None,
+        "footer": None,
+        "issuer": {"type": "self"},
+    },
+    "latest_invoice": None,
+    "livemode": False,
+    "managed_payments": None,
+    "next_pending_invoice_item_invoice": None,
+    "on_behalf_of": None,
+    "pause_collection": None,
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": None,
+        "save_default_payment_method": "off",
+    },
+    "pending_invoice_item_interval": None,
+    "pending_setup_intent": None,
+    "pending_update": None,
+    "schedule": None,
+    "status_details": None,
+    "test_clock": None,
+    "transfer_data": None,
+}
 
 
 def start(ctx: Context, customer: Json, wanted: list[tuple[Json, int]], data: dict[str, Any]) -> tuple[Json, Json]:
@@ -78,64 +128,21 @@ def _subscription(
     return {
         "id": subscription_id,
         "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        **copy.deepcopy(BLANK),
         "billing_cycle_anchor": trial_end or ctx.now,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": None},
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
-        "collection_method": "charge_automatically",
         "created": ctx.now,
         "currency": items[0]["price"]["currency"],
         "customer": customer["id"],
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
         "description": data.get("description"),
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
         "items": {
             "object": "list",
             "data": items,
             "has_more": False,
             "url": f"/v1/subscription_items?subscription={subscription_id}",
         },
-        "latest_invoice": None,
-        "livemode": False,
-        "managed_payments": None,
         "metadata": data.get("metadata", {}),
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
         "start_date": ctx.now,
         "status": "trialing" if trial_end else "active",
-        "status_details": None,
-        "test_clock": None,
-        "transfer_data": None,
         "trial_end": trial_end,
         "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, **end_behavior}},
         "trial_start": ctx.now if trial_end else None,
