@@ -1,5 +1,6 @@
 """Finds a licence by its key, before any organization is known, and decides whether the caller may use it."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,7 +66,11 @@ def find_by_key(*, license_key: str, user_id: UUID | None = None, machine: bytes
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM license_by_key(%s, %s, %s)", [key_hash(normalize(license_key)), user_id, machine])
         row = cursor.fetchone()
-    return None if row is None else FoundLicense(*row)
+    if row is None:
+        return None
+    # Django hands jsonb over as text outside of its own fields.
+    fields = dict(zip(FoundLicense.__dataclass_fields__, row, strict=True))
+    return FoundLicense(**{**fields, "features": json.loads(fields["features"])})
 
 
 def get_for_holder(*, license_key: str, holder: KeyHolder, machine: bytes | None = None) -> FoundLicense:

@@ -18,6 +18,7 @@ class TestJourney:
         )
         assert seat.status_code == 201, seat.content
         assert seat.json()["degraded"] is False
+        assert seat.json()["license"]["features"]["memory_context"] is True
         beat = {"session_id": seat.json()["session_id"], "signed_token": seat.json()["signed_token"]}
         assert customer.api.post("/api/v1/licenses/heartbeat", beat).status_code == 200
         assert customer.api.post("/api/v1/licenses/release", beat).status_code == 204
