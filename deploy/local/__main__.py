@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return clean(home, sure=options.yes)
     except EXPECTED as error:
         complain(str(error))
-        return 1
+    except PermissionError as error:
+        complain(f"{error}. If {home.path} belongs to another user, choose another folder: CODITECT_HOME=… ./dev run")
+    return 1
 
 
 def run(home: Home) -> int:
@@ -109,9 +112,14 @@ Three things to try, in another terminal:
   curl {url}/api/v1/plans
   curl -X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
     -d '{{"email": "ada@example.com", "password": "Analytical-1843", "full_name": "Ada", "company_name": "Engines"}}'
-  ./dev demo
+  {_demo_command(home)}
 
 Ctrl-C stops everything.""")
+
+
+def _demo_command(home: Home) -> str:
+    # In another terminal the variable is not set, and a demo would start a stack of its own.
+    return "./dev demo" if home.is_default else f"CODITECT_HOME={shlex.quote(str(home.path))} ./dev demo"
 
 
 def _port() -> int:

@@ -64,7 +64,10 @@ def environments(caller: Mapping[str, str], home: Home, servers: Servers, url: s
 def for_process(caller: Mapping[str, str], variables: Mapping[str, str], home: Home) -> dict[str, str]:
     """The whole environment of one supervised process."""
     inherited = {name: value for name, value in caller.items() if name not in NOT_INHERITED}
-    return inherited | dict(variables) | {MARK: str(home.path), "PYTHONUNBUFFERED": "1"}
+    # A proxy of the person's shell is for the world outside, not for the stand-ins on this machine.
+    direct = ",".join(filter(None, [caller.get("NO_PROXY") or caller.get("no_proxy"), LOOPBACK, "localhost"]))
+    own = {MARK: str(home.path), "PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}
+    return inherited | dict(variables) | own
 
 
 def _application(caller: Mapping[str, str], home: Home, url: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from deploy.local.secret_file import remembered_secrets, write_private
 
 ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_HOME = ROOT / ".local"
 SECRETS = ("SECRET_KEY", "LOOKUP_HASH_KEY", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 
 
@@ -46,7 +47,12 @@ class Home:
     @classmethod
     def of_this_shell(cls) -> "Home":
         """The home that the caller's environment names."""
-        return cls(Path(os.environ.get("CODITECT_HOME") or ROOT / ".local").expanduser())
+        return cls(Path(os.environ.get("CODITECT_HOME") or DEFAULT_HOME).expanduser())
+
+    @property
+    def is_default(self) -> bool:
+        """Whether this is the home that commands use without being told."""
+        return self.path == DEFAULT_HOME
 
     def hold(self, url: str) -> None:
         """Take the home for this process until it ends, however it ends. Raises HomeInUseError."""

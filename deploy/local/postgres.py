@@ -41,7 +41,7 @@ class Postgres:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
         self.durable = durable
-        self._account = server_account()
+        self._account = server_account(self.data_dir)
         self._install = find_install()
         self._bin = reachable_install(self._account, self._install) / "bin"
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """What the person in front of the terminal sees: steps with their times, notes, and where everything is."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,9 +14,12 @@ def paint(text: str, code: str) -> str:
     return f"\033[{code}m{text}\033[0m" if FOR_PEOPLE else text
 
 
-def note(text: str) -> None:
-    """One line, at once."""
-    print(text, flush=True)
+def note(text: str, end: str = "\n") -> None:
+    """Some text, at once. A reader that went away (`./dev run | head`) must not keep the stack from stopping."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:
@@ -37,10 +41,10 @@ class Step:
         seconds = int(self._clock() - self._began)
         line = f"  …  {self.name:<10} {what} {seconds} s"
         if FOR_PEOPLE and seconds and line != self._shown:
-            print(f"\r\033[K{line}", end="", flush=True)
+            note(f"\r\033[K{line}", end="")
             self._shown = line
 
     def done(self, what: str = "ready") -> None:
         """Show the finished step and how long it took."""
         clear = "\r\033[K" if self._shown else ""
-        print(f"{clear}  {paint('ok', '32')}  {self.name:<10} {what} {self._clock() - self._began:6.2f} s", flush=True)
+        note(f"{clear}  {paint('ok', '32')}  {self.name:<10} {what} {self._clock() - self._began:6.2f} s")

@@ -23,10 +23,15 @@ class Account:
     gid: int
 
 
-def server_account() -> Account | None:
-    """Whom to run servers as that refuse root: `nobody` under root, None (ourselves) otherwise."""
+def server_account(data: Path | None = None) -> Account | None:
+    """Whom to run servers as that refuse root: under root the owner of existing data, else `nobody`; otherwise None.
+
+    None means ourselves. The owner, so that root can start a stack that an ordinary user made.
+    """
     if os.geteuid() != 0:
         return None
+    if data is not None and data.exists() and data.stat().st_uid != 0:
+        return Account(uid=data.stat().st_uid, gid=data.stat().st_gid)
     nobody = pwd.getpwnam("nobody")
     return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
 

@@ -69,3 +69,10 @@ class TestLiveKeys:
     def test_refuses_to_play_with_real_money(self, key: str) -> None:
         with pytest.raises(ConfigurationError, match="live key"):
             refuse_live_keys({"STRIPE_SECRET_KEY": key})
+
+
+class TestProxies:
+    def test_the_persons_proxy_is_not_asked_for_what_runs_on_this_machine(self, folder: Path) -> None:
+        caller = {"HTTP_PROXY": "http://proxy:3128", "no_proxy": "intranet"}
+        environment = for_process(caller, {}, Home(folder))
+        assert environment["NO_PROXY"] == environment["no_proxy"] == "intranet,127.0.0.1,localhost"

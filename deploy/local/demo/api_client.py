@@ -11,8 +11,9 @@ from deploy.local.progress import note, paint
 
 TIMEOUT_SECONDS = 30.0
 # Nobody needs these on a screen, and a recording of the demo is shown to others.
-HIDDEN = ("password", "access", "refresh", "signed_token", "signature", "payload", "html")
-LONGEST_VALUE = 90
+HIDDEN = ("password", "access", "refresh", "signed_token", "verification_token", "signature", "payload")
+LONGEST_VALUE = 60
+NESTED_MEMBERS = 3
 
 
 class DemoFailedError(RuntimeError):
@@ -97,14 +98,14 @@ class Api:
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, decoded)
 
 
-def shorten(value: Any) -> str:
-    """The essential of a body on one line: secrets as dots, long texts and lists cut."""
+def shorten(value: Any, *, nested: bool = False) -> str:
+    """The essential of a body on one line: secrets as dots; long texts, lists and objects within objects cut."""
     if isinstance(value, dict):
-        parts = (f"{key}: {'•••' if key in HIDDEN else shorten(item)}" for key, item in value.items())
-        return "{" + ", ".join(parts) + "}"
+        kept = list(value.items())[: NESTED_MEMBERS if nested else None]
+        parts = [f"{key}: {'•••' if key in HIDDEN else shorten(item, nested=True)}" for key, item in kept]
+        return "{" + ", ".join(parts + ["…"] * (len(kept) < len(value))) + "}"
     if isinstance(value, list):
-        return (
-            f"[{shorten(value[0])}{', … ' + str(len(value)) + ' in all' if len(value) > 1 else ''}]" if value else "[]"
-        )
+        more = f", … {len(value)} in all" if len(value) > 1 else ""
+        return f"[{shorten(value[0], nested=True)}{more}]" if value else "[]"
     text = " ".join(str(value).split())
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
