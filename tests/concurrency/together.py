@@ -1,0 +1,122 @@
+"""Runs calls at the same time, and stops the world of the database at a chosen point while they do."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TypeVar
+
+import psycopg
+from django.db import connections
+
+from tests.concurrency.seated_license import Row, owner_connection
+
+Answer = TypeVar("Answer")
+PATIENCE_SECONDS = 10.0
+
+
+class Point(IntEnum):
+    """Where a grant can be held; the number is that of the advisory lock it waits for."""
+
+    INSERT = 7001
+    """The seats have been counted, the new lease is not written yet."""
+    COMMIT = 7002
+    """Everything is written; whether it is true is being decided."""
+
+
+# Nobody holds the locks in ordinary operation, so that a grant that is not held notices nothing.
+_TRIGGERS = f"""
+create function hold_grant() returns trigger language plpgsql as
+  $$ begin perform pg_advisory_xact_lock_shared(tg_argv[0]::bigint); return new; end $$;
+create trigger hold_insert before insert on licenses_licensesession
+  for each row execute function hold_grant('{Point.INSERT:d}');
+create constraint trigger hold_commit after insert on licenses_licensesession
+  deferrable initially deferred for each row execute function hold_grant('{Point.COMMIT:d}');
+"""
+_NO_TRIGGERS = """
+drop trigger if exists hold_insert on licenses_licensesession;
+drop trigger if exists hold_commit on licenses_licensesession;
+drop function if exists hold_grant();
+"""
+_WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = %s"
+_STUCK = (
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+    "and usename = 'coditect_app'"
+)
+
+
+@contextmanager
+def holdable() -> Iterator[None]:
+    """Fit the table of leases with the points at which `held` can hold a grant."""
+    with owner_connection() as owner:
+        owner.execute(_NO_TRIGGERS)
+        owner.execute(_TRIGGERS)
+    try:
+        yield
+    finally:
+        with owner_connection() as owner:
+            owner.execute(_NO_TRIGGERS)
+
+
+@contextmanager
+def held(point: Point) -> Iterator[psycopg.Connection[Row]]:
+    """Hold every grant that comes to this point until the block is left (5 s at most: the role's lock timeout)."""
+    with owner_connection() as owner:
+        owner.execute("select pg_advisory_lock(%s)", [int(point)])
+        yield owner
+
+
+def wait_until_held(owner: psycopg.Connection[Row], point: Point, *, count: int = 1) -> None:
+    """Return when so many grants wait at the point; raises AssertionError when they do not come."""
+    wait_until(lambda: owner.execute(_WAITING, [int(point)]).fetchone() == (count,))
+
+
+def wait_until_stuck(owner: psycopg.Connection[Row], *, count: int) -> None:
+    """Return when so many of the application's sessions wait for a lock of any kind."""
+    wait_until(lambda: owner.execute(_STUCK).fetchone() == (count,))
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Return when the condition holds; raises AssertionError when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.005)
+
+
+def settle(owner: psycopg.Connection[Row], running: Sequence[Future[Answer]]) -> None:
+    """Return when each call is over or waits for a lock."""
+
+    def settled() -> bool:
+        over = sum(call.done() for call in running)
+        return owner.execute(_STUCK).fetchone() == (len(running) - over,)
+
+    wait_until(settled)
+
+
+@contextmanager
+def running(calls: Sequence[Callable[[], Answer]]) -> Iterator[list[Future[Answer]]]:
+    """Start the calls, each in a thread with a database connection of its own; all are over when the block is left."""
+
+    def run(call: Callable[[], Answer]) -> Answer:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        yield [pool.submit(run, call) for call in calls]
+
+
+def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """Make the calls in the same moment and return their answers in order; raises what the first failing one did."""
+    start = threading.Barrier(len(calls))
+
+    def after_start(call: Callable[[], Answer]) -> Answer:
+        start.wait(PATIENCE_SECONDS)
+        return call()
+
+    with running([lambda call=call: after_start(call) for call in calls]) as futures:  # type: ignore[misc]
+        return [future.result() for future in futures]
