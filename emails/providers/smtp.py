@@ -9,7 +9,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import make_msgid
 
 from emails.catalogue import Message
-from emails.providers.errors import MailRefused, ProviderUnavailable
+from emails.errors import MailRefused, ProviderUnavailable
 
 TIMEOUT_SECONDS = 10
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}

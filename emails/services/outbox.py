@@ -21,7 +21,7 @@ from config.kernel.tenancy import organization_context, system_context
 from emails import providers
 from emails.catalogue import Attachment, EmailKind, Message, render
 from emails.models import EmailLog, EmailStatus
-from emails.providers.errors import MailRefused, ProviderUnavailable
+from emails.errors import MailRefused, ProviderUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What a provider can say besides yes."""
+"""Every failure of the emails app: what a provider can say besides yes."""
 
 
 class ProviderUnavailable(Exception):
