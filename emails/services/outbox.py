@@ -20,8 +20,8 @@ from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context, system_context
 from emails import providers
 from emails.catalogue import Attachment, EmailKind, Message, render
-from emails.models import EmailLog, EmailStatus
 from emails.errors import MailRefused, ProviderUnavailable
+from emails.models import EmailLog, EmailStatus
 
 logger = logging.getLogger(__name__)
 
