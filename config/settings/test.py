@@ -7,5 +7,6 @@ with its pool, is exercised by the end-to-end tests.
 from config.settings.local import *
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]
 for _alias in DATABASES:
     DATABASES[_alias]["OPTIONS"].pop("pool")

@@ -35,10 +35,4 @@ class Migration(migrations.Migration):
             "GRANT USAGE ON SEQUENCE procrastinate_periodic_defers_id_seq TO coditect_worker",
             "REVOKE ALL ON SEQUENCE procrastinate_periodic_defers_id_seq FROM coditect_worker",
         ),
-        # Fetching with a backlog on a busy lock: 94 ms without this index, 10 ms with it (docs/adr/0002-queue.md).
-        RunSQL(
-            "CREATE INDEX kernel_jobs_by_lock ON procrastinate_jobs (lock) "
-            "WHERE status IN ('todo', 'doing') AND lock IS NOT NULL",
-            "DROP INDEX kernel_jobs_by_lock",
-        ),
     ]
