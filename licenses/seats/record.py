@@ -139,6 +139,10 @@ def beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence:
     return Beat(renewed, now, lease, newest, ended, status, license_expires_at, grace)
 
 
+_LOCK_LICENSE_OF = """
+select from licenses_license l join licenses_licensesession s on s.license_id = l.id
+where s.organization_id = %(organization)s and s.id = %(session)s for update of l
+"""
 _COUNT = """
 select count(*) from licenses_licensesession
 where organization_id = %s and license_id = %s and ended_at is null and expires_at > clock_timestamp()
@@ -158,9 +162,11 @@ def release(
 ) -> tuple[UUID, Lease] | None:
     """End an open session and return its licence and lease; None when there was nothing to end.
 
-    With a `lease_no` only that lease is ended: the late release of an earlier answer does not hit a newer one.
+    With a `lease_no` only that lease is ended: the late release of an earlier answer does not hit a newer one. The
+    licence is locked as in an acquire, or one that is looking at the lease now could hand back what has just ended.
     """
     with connection.cursor() as cursor:
+        cursor.execute(_LOCK_LICENSE_OF, {"organization": organization_id, "session": session_id})
         cursor.execute(
             "update licenses_licensesession set end_reason = case when expires_at > clock_timestamp() then %(reason)s "
             "else %(expired)s end, ended_at = least(clock_timestamp(), expires_at) "
