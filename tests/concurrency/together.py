@@ -41,10 +41,7 @@ drop trigger if exists hold_commit on licenses_licensesession;
 drop function if exists hold_grant();
 """
 _WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = %s"
-_STUCK = (
-    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
-    "and usename = 'coditect_app'"
-)
+_STUCK = "select count(distinct pid) from pg_locks where not granted"
 
 
 @contextmanager
@@ -65,7 +62,15 @@ def held(point: Point) -> Iterator[psycopg.Connection[Row]]:
     """Hold every grant that comes to this point until the block is left (5 s at most: the role's lock timeout)."""
     with owner_connection() as owner:
         owner.execute("select pg_advisory_lock(%s)", [int(point)])
-        yield owner
+        try:
+            yield owner
+        finally:
+            let_go(owner)
+
+
+def let_go(owner: psycopg.Connection[Row], point: Point = Point.COMMIT) -> None:
+    """Let everything that is held at the point go on."""
+    owner.execute("select pg_advisory_unlock(%s)", [int(point)])
 
 
 def wait_until_held(owner: psycopg.Connection[Row], point: Point, *, count: int = 1) -> None:
@@ -74,7 +79,7 @@ def wait_until_held(owner: psycopg.Connection[Row], point: Point, *, count: int 
 
 
 def wait_until_stuck(owner: psycopg.Connection[Row], *, count: int) -> None:
-    """Return when so many of the application's sessions wait for a lock of any kind."""
+    """Return when so many database sessions wait for a lock of any kind."""
     wait_until(lambda: owner.execute(_STUCK).fetchone() == (count,))
 
 
@@ -96,18 +101,23 @@ def settle(owner: psycopg.Connection[Row], running: Sequence[Future[Answer]]) ->
     wait_until(settled)
 
 
-@contextmanager
-def running(calls: Sequence[Callable[[], Answer]]) -> Iterator[list[Future[Answer]]]:
-    """Start the calls, each in a thread with a database connection of its own; all are over when the block is left."""
+def on_its_own_connection(call: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Return the call for use in a thread: it leaves no database connection behind."""
 
-    def run(call: Callable[[], Answer]) -> Answer:
+    def run() -> Answer:
         try:
             return call()
         finally:
             connections.close_all()
 
+    return run
+
+
+@contextmanager
+def running(calls: Sequence[Callable[[], Answer]]) -> Iterator[list[Future[Answer]]]:
+    """Start the calls, each in a thread of its own; all are over when the block is left."""
     with ThreadPoolExecutor(len(calls)) as pool:
-        yield [pool.submit(run, call) for call in calls]
+        yield [pool.submit(on_its_own_connection(call)) for call in calls]
 
 
 def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
