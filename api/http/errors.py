@@ -93,6 +93,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return error_response(403, "permission_denied", "You may not do this.")
 
 
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a write to a page that came without the page's CSRF token."""
+    return error_response(403, "csrf_failed", "The request did not come from one of our pages.")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a failure nobody foresaw; what happened is in the log, under the request's id."""
     return error_response(500, "error", "Something went wrong on our side.")

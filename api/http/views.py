@@ -1,5 +1,6 @@
 """The base of every API view: plain methods, parsed input, evaluated output."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -21,6 +22,8 @@ class ApiViewSet(ViewSet):
     """A view set without magic: each action parses, makes one call and shapes the answer."""
 
     filterset_class: Any = None
+    # None named means none allowed; without this the framework looks for a serializer to guess them from, and fails.
+    ordering_fields: Sequence[str] = ()
 
     def parse(self, serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
         """Return the validated body; raises ValidationError. Unknown fields are ignored."""

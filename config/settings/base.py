@@ -40,6 +40,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.http.middleware.TrailingSlashMiddleware",
+    "api.http.middleware.NulMiddleware",
     "api.http.middleware.BodySizeMiddleware",
     "api.http.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -50,6 +51,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 APPEND_SLASH = False
+
+CSRF_FAILURE_VIEW = "api.http.errors.csrf_failed"
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import viewer_id
+from api.http.filters import MomentFilter
 from api.http.schema import ORGANIZATION_HEADER, errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -36,8 +37,8 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter h
 
     status = filters.ChoiceFilter(choices=License._meta.get_field("status").choices)
     tier = filters.CharFilter()
-    expires_before = filters.IsoDateTimeFilter(field_name="expires_at", lookup_expr="lt")
-    expires_after = filters.IsoDateTimeFilter(field_name="expires_at", lookup_expr="gt")
+    expires_before = MomentFilter(field_name="expires_at", lookup_expr="lt")
+    expires_after = MomentFilter(field_name="expires_at", lookup_expr="gt")
 
     class Meta:
         model = License
@@ -53,6 +54,7 @@ class LicenseViewSet(ApiViewSet):
     """The licences of the caller's organization."""
 
     filterset_class = LicenseFilter
+    ordering_fields = ("issued_at", "expires_at")
     lookup_value_regex = "[0-9a-fA-F-]{36}"
 
     @extend_schema(
@@ -61,6 +63,7 @@ class LicenseViewSet(ApiViewSet):
             ORGANIZATION_HEADER,
             OpenApiParameter("page", int),
             OpenApiParameter("page_size", int),
+            OpenApiParameter("ordering", str, enum=["issued_at", "-issued_at", "expires_at", "-expires_at"]),
             OpenApiParameter("status", str, enum=["active", "suspended", "inactive"]),
             OpenApiParameter("tier", str),
             OpenApiParameter("expires_before", OpenApiTypes.DATETIME),
