@@ -4,12 +4,12 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from config.kernel import clock, tasks
-from config.kernel.errors import DomainError
+from config.kernel.errors import DependencyUnavailable, DomainError
 from config.kernel.ids import new_id
 from config.kernel.tenancy import system_context
 from subscriptions.errors import EventNotApplicable
@@ -29,7 +29,8 @@ PROCESSING_AT_MOST = timedelta(minutes=2)
 def receive(*, body: bytes, signature: str) -> bool:
     """Store a signed event and queue its processing; return False for one that is stored already.
 
-    Raises WebhookRefused, having stored nothing, unless Stripe signed it within the last five minutes.
+    Raises WebhookRefused, having stored nothing, unless Stripe signed it within the last five minutes, and
+    DependencyUnavailable for a signed one that PostgreSQL cannot hold (a NUL in a text): Stripe keeps it and shows it.
     """
     event, payload = signatures.verify(body=body, signature=signature)
     row = WebhookEvent(
@@ -39,11 +40,15 @@ def receive(*, body: bytes, signature: str) -> bool:
         payload=payload,
         next_attempt_at=clock.now(),
     )
-    with transaction.atomic():
-        WebhookEvent.objects.bulk_create([row], ignore_conflicts=True)
-        if not WebhookEvent.objects.filter(id=row.id).exists():
-            return False
-        tasks.enqueue("subscriptions.process_webhook_event", event_id=row.id)
+    try:
+        with transaction.atomic():
+            WebhookEvent.objects.bulk_create([row], ignore_conflicts=True)
+            if not WebhookEvent.objects.filter(id=row.id).exists():
+                return False
+            tasks.enqueue("subscriptions.process_webhook_event", event_id=row.id)
+    except DataError as error:
+        logger.error("webhook event %.128s cannot be stored", event.id)  # noqa: TRY400  (it quotes the payload)
+        raise DependencyUnavailable from error
     return True
 
 

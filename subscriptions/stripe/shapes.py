@@ -77,13 +77,16 @@ def checkout_from(data: dict[str, Any]) -> StripeCheckout:
 
 
 def event_from(data: dict[str, Any]) -> StripeEvent:
-    """Read an event; raises KeyError, TypeError or ValueError when it is none."""
+    """Read an event; raises KeyError, TypeError, ValueError or OverflowError when it is none."""
+    event_id, event_type, about = data["id"], data["type"], data["data"]["object"]
+    if not (isinstance(event_id, str) and isinstance(event_type, str) and isinstance(about, dict)):
+        raise TypeError("an event has an id, a type and an object")
     return StripeEvent(
-        id=str(data["id"]),
-        type=str(data["type"]),
+        id=event_id,
+        type=event_type,
         created=datetime.fromtimestamp(int(data["created"]), UTC),
         livemode=bool(data["livemode"]),
-        object=dict(data["data"]["object"]),
+        object=about,
     )
 
 

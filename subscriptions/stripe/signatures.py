@@ -27,12 +27,14 @@ def verify(*, body: bytes, signature: str) -> tuple[StripeEvent, dict[str, objec
         try:
             payload = json.loads(body)
             return event_from(payload), payload
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise WebhookRefused("The body is not an event.") from error
     raise WebhookRefused
 
 
 def _signed_at_is_plausible(signature: str) -> bool:
+    if not signature.isascii():
+        return False  # the SDK compares digests, which other text cannot be
     timestamps = [part[2:] for part in signature.split(",") if part.startswith("t=")]
     # Unix time in ten digits; anything longer is no time, and not worth converting.
     if len(timestamps) != 1 or not timestamps[0].isascii() or not timestamps[0].isdigit() or len(timestamps[0]) > 10:
