@@ -27,6 +27,12 @@ class RedirectNotAllowed(DomainError):
     attr = "success_url"
 
 
+class CancelRedirectNotAllowed(RedirectNotAllowed):
+    """The same of the address for people who leave the page."""
+
+    attr = "cancel_url"
+
+
 class CheckoutNotFound(DomainError):
     """No Checkout session has this id."""
 

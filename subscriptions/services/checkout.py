@@ -8,7 +8,7 @@ from django.conf import settings
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from subscriptions.errors import RedirectNotAllowed, SubscriptionExists
+from subscriptions.errors import CancelRedirectNotAllowed, RedirectNotAllowed, SubscriptionExists
 from subscriptions.models import CheckoutSession
 from subscriptions.selectors import find_live_subscription, get_plan
 from subscriptions.services import customers
@@ -33,8 +33,12 @@ def open_checkout(
     Raises PlanNotFound, SubscriptionExists, RedirectNotAllowed, PaymentProviderUnavailable.
     """
     base = f"{settings.PUBLIC_URL}/api/v1/checkout"
-    success_url = _allowed(success_url or f"{base}/success?session_id={SESSION_PLACEHOLDER}")
-    cancel_url = _allowed(cancel_url or f"{base}/cancel")
+    success_url = success_url or f"{base}/success?session_id={SESSION_PLACEHOLDER}"
+    cancel_url = cancel_url or f"{base}/cancel"
+    if not _allowed(success_url):
+        raise RedirectNotAllowed
+    if not _allowed(cancel_url):
+        raise CancelRedirectNotAllowed
     plan = get_plan(reference=plan_reference)
     with organization_context(organization_id):
         if find_live_subscription() is not None:
@@ -57,9 +61,7 @@ def open_checkout(
     return OpenCheckout(session.url, session.id)
 
 
-def _allowed(url: str) -> str:
-    """Return the URL if its origin may be returned to; raises RedirectNotAllowed."""
+def _allowed(url: str) -> bool:
+    """Return whether Checkout may send people back to this URL's origin."""
     parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}" not in {settings.PUBLIC_URL, *settings.CHECKOUT_REDIRECT_ORIGINS}:
-        raise RedirectNotAllowed
-    return url
+    return f"{parts.scheme}://{parts.netloc}" in {settings.PUBLIC_URL, *settings.CHECKOUT_REDIRECT_ORIGINS}
