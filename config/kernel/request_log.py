@@ -5,8 +5,11 @@ import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from pythonjsonlogger.json import JsonFormatter
 
 from config.kernel.ids import new_id
 
@@ -15,9 +18,11 @@ logger = logging.getLogger("request")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
-# A licence key, a JWT, and the tokens that stand in our links.
+# A licence key as people write it, or whatever stands in its place in a path; a JWT; the tokens in our links.
+_BETWEEN = r"(?:[\s_-]|%20)*"
 _SECRETS = [
-    (re.compile(r"(CODITECT-)[0-9A-Za-z-]*([0-9A-Za-z]{4})\b", re.IGNORECASE), r"\1****-\2"),
+    (re.compile(rf"(CODITECT){_BETWEEN}(?:[0-9A-Z]{{4}}{_BETWEEN}){{2,4}}([0-9A-Z]{{4}})", re.I), r"\1-****-\2"),
+    (re.compile(r"(/licenses/)[^/?]+(?=/(?:status|sessions)\b)"), r"\1****"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "eyJ****"),
     (re.compile(r"(verify-email/|token=|session_id=)[^/\s?&\"']+"), r"\1****"),
 ]
@@ -72,11 +77,10 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-class MaskSecretsFilter(logging.Filter):
-    """Masks licence keys and tokens in every log message, also where they stand in a URL."""
+class MaskingJsonFormatter(JsonFormatter):
+    """Writes a record as one line of JSON, licence keys and tokens masked in all of it: message, extras, traceback."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the record's message by its masked form."""
-        record.msg = mask(record.getMessage())
-        record.args = None
-        return True
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Return the members of the line; what is no number and no time is shown as text."""
+        plain = (int, float, datetime, type(None))
+        return {name: value if isinstance(value, plain) else mask(str(value)) for name, value in log_data.items()}

@@ -7,11 +7,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "request": {"()": "config.kernel.request_log.RequestIdFilter"},
-        "mask": {"()": "config.kernel.request_log.MaskSecretsFilter"},
     },
     "formatters": {
         "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
+            "()": "config.kernel.request_log.MaskingJsonFormatter",
             "fmt": "%(levelname)s %(name)s %(message)s %(request_id)s",
             "rename_fields": {"levelname": "level", "name": "logger"},
             "timestamp": "time",  # UTC, ISO 8601
@@ -22,7 +21,7 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": "json",
-            "filters": ["request", "mask"],
+            "filters": ["request"],
         },
     },
     "root": {"handlers": ["stdout"], "level": read()["LOG_LEVEL"]},
