@@ -38,16 +38,24 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
     current = _organization.get()
     if _system.get() or (current is not None and current != organization_id):
         raise RuntimeError(f"already working for {current or 'the whole system'}")
+    outlived = current is None and connection.in_atomic_block
     with transaction.atomic():
         if current is None:
-            # Transaction-local, so no pooled connection can carry it to the next request.
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('app.organization_id', %s, true)", [str(organization_id)])
+            _tell_postgres(str(organization_id))
         token = _organization.set(organization_id)
         try:
             yield
         finally:
             _organization.reset(token)
+        if outlived:
+            # The caller's transaction goes on, and must not go on seeing these rows. A rollback needs no telling.
+            _tell_postgres("")
+
+
+def _tell_postgres(organization_id: str) -> None:
+    """Set the organization for the transaction only, so that no pooled connection can carry it to the next request."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.organization_id', %s, true)", [organization_id])
 
 
 @contextmanager
