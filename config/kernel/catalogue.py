@@ -31,20 +31,30 @@ with tables as (
   from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
   left join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id' and not a.attisdropped
   where c.relkind in ('r', 'p')
-), tenant as (select * from tables where wall_column is not null)
+), tenant as (
+  select *, '(' || wall_column || ' = ( SELECT (NULLIF(current_setting(''app.organization_id''%%' as own_rows
+  from tables where wall_column is not null
+), policies as (
+  select polrelid, polroles, polcmd, polpermissive, pg_get_expr(polqual, polrelid) as seen,
+         -- Platform rows may be added under the wall, if it says so; no other way around is let in.
+         replace(pg_get_expr(polwithcheck, polrelid), ' OR (organization_id IS NULL)', '') as written
+  from pg_policy
+)
 select relname || ': neither tenant-owned nor in the list of global tables' from tables
   where wall_column is null and not relname = any(%(global)s)
 union all select relname || ': row-level security is not enabled and forced' from tenant where not forced
-union all select relname || ': no restrictive policy on ' || wall_column || ' for all commands' from tenant t
-  where not exists (select 1 from pg_policy p where p.polrelid = t.oid and not p.polpermissive and p.polcmd = '*'
-    and pg_get_expr(p.polqual, p.polrelid) like '%%' || t.wall_column || ' =%%'
-    and p.polwithcheck is not null)
+union all select relname || ': no restrictive policy on ' || wall_column || ' for all commands and roles' from tenant t
+  where not exists (select 1 from policies p where p.polrelid = t.oid and not p.polpermissive and p.polcmd = '*'
+    and p.polroles = '{0}' and p.seen like t.own_rows and p.seen not like '%% OR %%'
+    and p.written like '%%' || t.own_rows and p.written not like '%% OR %%')
 union all select relname || ': no index led by ' || wall_column from tenant t
   where not exists (select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
     where i.indrelid = t.oid and a.attname = t.wall_column)
-union all select t.relname || ': ' || g.grantee || ' may ' || g.privilege_type
-  from tables t join information_schema.role_table_grants g on g.table_name = t.relname and g.table_schema = 'public'
-  where g.grantee in ('coditect_app', 'coditect_worker', 'PUBLIC')
+-- From the table itself: information_schema shows a role its own grants only, and this is asked as the weakest.
+union all select t.relname || ': ' || coalesce(r.rolname, 'PUBLIC') || ' may ' || g.privilege_type
+  from tables t join pg_class c on c.oid = t.oid cross join aclexplode(c.relacl) g
+  left join pg_roles r on r.oid = g.grantee
+  where (r.rolname in ('coditect_app', 'coditect_worker') or g.grantee = 0)
     and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
 union all select p.proname || ': a definer function without a pinned search_path' from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace and n.nspname = 'public'
