@@ -1,5 +1,7 @@
 """Settings of a deployment: the base ones, hardened, refusing to start when something is unsafe."""
 
+import re
+
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *
@@ -16,11 +18,12 @@ _UNSAFE = {
     "SECRET_KEY is shorter than 50 characters": len(SECRET_KEY) < 50,
     "EXPOSE_VERIFICATION_TOKEN is on": EXPOSE_VERIFICATION_TOKEN,
     "EMAIL_PROVIDER=mailbox keeps mails instead of sending them": EMAIL_PROVIDER == "mailbox",
+    "SMTP_URL is empty, with EMAIL_PROVIDER=smtp": EMAIL_PROVIDER == "smtp" and not SMTP_URL,
     "STRIPE_API_BASE points away from Stripe": bool(STRIPE_API_BASE),
     "STRIPE_WEBHOOK_SECRETS is empty": not STRIPE_WEBHOOK_SECRETS,
     "PUBLIC_URL is not https": not PUBLIC_URL.startswith("https://"),
     "SEAT_LEASE_SECONDS is not the 360 of the contract": SEAT_LEASE_SECONDS != 360,
-    "LOOKUP_HASH_KEY is not 32 bytes of hex": len(LOOKUP_HASH_KEY) != 64,
+    "LOOKUP_HASH_KEY is not 32 bytes of hex": not re.fullmatch("[0-9a-fA-F]{64}", LOOKUP_HASH_KEY),
     "ALLOWED_HOSTS answers to every host": "*" in ALLOWED_HOSTS,
 }
 if any(_UNSAFE.values()):
