@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         # The caller has verified the tokens that name session, licence and organization together; a row where the
         # three do not belong together is not found. The licences are locked before the clock is read (in id order, so
         # that two batches cannot block each other): while an acquire holds one, its leases are not renewed beneath it.
+        # A lease only grows: of two crossing beats the one with the earlier clock may write last, and the other's
+        # holder has been told more.
         definer_function(
             signature="seat_beat(sessions uuid[], licenses uuid[], organizations uuid[], sequences bigint[], "
             "lease_seconds integer)",
@@ -31,7 +33,7 @@ class Migration(migrations.Migration):
                             AS a (session_id, license_id, organization_id, sequence)
                     ), renewing AS (
                         UPDATE licenses_licensesession s
-                        SET expires_at = moment + lease_seconds * interval '1 second',
+                        SET expires_at = greatest(s.expires_at, moment + lease_seconds * interval '1 second'),
                             last_heartbeat_at = moment,
                             sequence = s.sequence + CASE WHEN a.sequence = s.sequence THEN 1 ELSE 0 END
                         FROM asked a, licenses_license l

@@ -69,7 +69,8 @@ order by expires_at
 """
 _HAND_BACK = """
 update licenses_licensesession
-set lease_no = lease_no + 1, expires_at = %(now)s + %(lease)s * interval '1 second', last_heartbeat_at = %(now)s
+set lease_no = lease_no + 1, last_heartbeat_at = %(now)s,
+    expires_at = greatest(expires_at, %(now)s + %(lease)s * interval '1 second')
 where id = %(session)s and organization_id = %(organization)s returning lease_no, sequence, expires_at
 """
 # The machine's own lapsed session is closed, so that it is not in the way of the one-open-session constraint.
