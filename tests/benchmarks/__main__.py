@@ -1,0 +1,61 @@
+"""`./dev bench [seats|servers] [--quick]`: measures against a fresh local stack and prints Markdown tables."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from tests.benchmarks import report
+from tests.benchmarks.measure import Effort, measure_server, measure_servers
+from tests.benchmarks.servers import contenders, production
+from tests.benchmarks.world import world
+
+FULL = Effort(rounds=5, seconds=2.0, warm_up=0.5)
+QUICK = Effort(rounds=2, seconds=0.6, warm_up=0.2)
+SEAT_SCENARIOS = ("empty_user", "empty_seat", "heartbeat", "acquire", "refused", "validate")
+SERVER_SCENARIOS = ("empty_user", "heartbeat")
+BASE = ("granian wsgi", 1, 4)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; the exit code is 0 when every answer was the expected one."""
+    options = _parser().parse_args(arguments)
+    # Without this a SIGTERM would leave the throwaway data behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    effort = QUICK if options.quick else FULL
+    with world() as made:
+        if options.name == "seats":
+            server = production()
+            measured = measure_server(made, server, SEAT_SCENARIOS, effort, _tell)
+            title = f"Seats ({server.workers} × {server.threads} of the production server)"
+            table = report.seats_table(measured, server)
+        else:
+            servers = [server for server in contenders() if options.only in server.name]
+            if not servers:
+                raise SystemExit(f"no server has {options.only!r} in its name")
+            measured = measure_servers(made, servers, SERVER_SCENARIOS, effort, _tell)
+            yardstick = next((each for each in servers if (each.name, each.workers, each.threads) == BASE), servers[0])
+            title = f"Web servers (ratios to {yardstick.name}, {yardstick.workers} × {yardstick.threads or '–'})"
+            table = report.servers_table(measured, servers, yardstick)
+    _print(f"### {title}\n\n{table}\n\n{report.conditions(effort, measured)}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=("seats", "servers"), default="seats")
+    parser.add_argument("--quick", action="store_true", help="about 20 s, for a first look; quote the full run only")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
+    return parser
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What the load sends: each scenario yields one connection's requests, one after the other, and gets the answers.
+
+Plain data in, plain data out, and no Django: the generator of the load is a process of its own that must start fast.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+API = "/api/v1/licenses"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, ready to be sent; `name` is the row it counts for, `expect` the only statuses it may get.
+
+    The load stops a connection only after a request with `may_stop`, so that none leaves a seat taken.
+    """
+
+    name: str
+    expect: tuple[int, ...]
+    text: bytes
+    may_stop: bool = True
+
+
+Scenario = Generator[Request, Any, None]
+
+
+def empty_user(plan: dict[str, Any]) -> Scenario:
+    """Ask the yardstick of user tokens."""
+    while True:
+        yield _request("empty_user", "GET", "/api/benchmark/empty-user", bearer=plan["access"])
+
+
+def empty_seat(plan: dict[str, Any]) -> Scenario:
+    """Ask the yardstick of seat tokens."""
+    while True:
+        yield _request("empty_seat", "GET", "/api/benchmark/empty-seat", bearer=plan["seats"][0]["signed_token"])
+
+
+def heartbeat(plan: dict[str, Any]) -> Scenario:
+    """Beat for each of this connection's seats in turn, with the token of its last answer, as a client does."""
+    for seat in itertools.cycle(plan["seats"]):
+        answer = yield _request("heartbeat", "POST", f"{API}/heartbeat", body=seat)
+        _refuse_degraded(answer)
+        seat["signed_token"] = answer["signed_token"]
+
+
+def acquire(plan: dict[str, Any]) -> Scenario:
+    """Take a seat and give it back, over and over."""
+    wanted = {"license_key": plan["license_key"], "hardware_id": plan["hardware_id"]}
+    while True:
+        got = yield _request(
+            "acquire", "POST", f"{API}/acquire", body=wanted, bearer=plan["access"], expect=(201,), may_stop=False
+        )
+        _refuse_degraded(got)
+        held = {"session_id": got["session_id"], "signed_token": got["signed_token"]}
+        yield _request("release", "POST", f"{API}/release", body=held, expect=(204,))
+
+
+def refused(plan: dict[str, Any]) -> Scenario:
+    """Ask for a seat of a licence that has none left."""
+    wanted = {"license_key": plan["full_license_key"], "hardware_id": plan["hardware_id"]}
+    while True:
+        yield _request(
+            "refused", "POST", f"{API}/acquire", body=wanted, bearer=plan["full_license_access"], expect=(429,)
+        )
+
+
+def validate(plan: dict[str, Any]) -> Scenario:
+    """Ask whether a key is good, as anybody may."""
+    while True:
+        yield _request("validate", "POST", f"{API}/validate", body={"license_key": plan["license_key"]})
+
+
+SCENARIOS: dict[str, Callable[[dict[str, Any]], Scenario]] = {
+    each.__name__: each for each in (empty_user, empty_seat, heartbeat, acquire, refused, validate)
+}
+
+
+def _request(
+    name: str,
+    method: str,
+    path: str,
+    *,
+    body: dict[str, Any] | None = None,
+    bearer: str = "",
+    expect: tuple[int, ...] = (200,),
+    may_stop: bool = True,
+) -> Request:
+    content = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
+    if bearer:
+        lines.append(f"Authorization: Bearer {bearer}")
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return Request(name, expect, "\r\n".join([*lines, "", ""]).encode() + content, may_stop)
+
+
+def _refuse_degraded(answer: dict[str, Any]) -> None:
+    if answer["degraded"]:
+        raise RuntimeError("Redis did not answer in time: this run measured another path than the one it names")

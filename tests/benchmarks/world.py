@@ -1,0 +1,88 @@
+"""The world a benchmark runs in: the local stack on a throwaway home, customers with licences, and seats they hold."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.local.environment import for_process
+from deploy.local.home import Home
+from deploy.local.ports import free_port
+from deploy.local.postgres import Postgres
+from deploy.local.stack import Stack
+from deploy.local.supervisor import StopFlag
+from tests.benchmarks.customers import Customer, become
+
+CONNECTIONS = 16
+SEATS_HELD = 50
+LICENSES = 8
+# Servers of the caller's own would be measured instead of ours, and filled with customers.
+NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "STRIPE_SECRET_KEY")
+
+
+@dataclass
+class World:
+    """What a run needs to know: the environment of a web process, and the customers to send load as."""
+
+    home: Home
+    environ: dict[str, str]
+    customers: list[Customer]
+    full: Customer
+    holdings: list[tuple[Customer, str]] = field(default_factory=list)
+
+    def plans(self) -> list[dict[str, Any]]:
+        """Return one plan a connection, with tokens that are good for the next minutes.
+
+        The seats held are dealt out to the connections, so that no two beat for the same one. Connections also have a
+        machine each for taking seats, two or so on a licence.
+        """
+        for customer in (*self.customers, self.full):
+            customer.refresh()
+        seats = [customer.acquire(machine) for customer, machine in self.holdings]
+        return [
+            {
+                "seats": seats[index::CONNECTIONS],
+                "access": customer.access,
+                "license_key": customer.license_key,
+                "hardware_id": f"bench-asking-{index:03}",
+                "full_license_key": self.full.license_key,
+                "full_license_access": self.full.access,
+            }
+            for index, customer in ((i, self.customers[i % LICENSES]) for i in range(CONNECTIONS))
+        ]
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """Start the stack with durable PostgreSQL and Redis, as `./dev run` does, and take it down with all its data."""
+    folder = Path(tempfile.mkdtemp(prefix="coditect-bench-"))
+    home = Home(folder)
+    caller = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    # One machine plays hundreds: their limits would be all that is measured.
+    caller["RATELIMIT_ENABLE"] = "false"
+    stack = Stack(home, free_port(), caller, StopFlag())
+    try:
+        with redirect_stdout(sys.stderr):  # stdout is for the table
+            stack.start()
+        variables = home.environment()["app"] | {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings"}
+        yield _populated(home, for_process(caller, variables, home), stack.url)
+    finally:
+        stack.stop()
+        Postgres(folder / "postgres").destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _populated(home: Home, environ: dict[str, str], url: str) -> World:
+    plans = ["pro"] * LICENSES + ["starter"]
+    with ThreadPoolExecutor(4) as pool:
+        *customers, full = pool.map(lambda plan: become(url, plan=plan), plans)
+    for number in range(3):
+        full.acquire(f"bench-filling-{number:03}")
+    holdings = [(customers[i % LICENSES], f"bench-holding-{i:03}") for i in range(SEATS_HELD)]
+    return World(home, environ, customers, full, holdings)
