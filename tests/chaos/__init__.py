@@ -1,0 +1,1 @@
+"""Stores and processes killed, frozen and brought back while the product is used."""
