@@ -85,8 +85,8 @@ def clean(home: Home, *, sure: bool) -> int:
     if not home.exists():
         note(f"there is no stack in {home.path}")
         return 0
-    if not sure and input(f"Delete all data of the stack in {home.path}? [y/N] ").strip().lower() != "y":
-        note("nothing deleted")
+    if not sure and not _agrees(f"Delete all data of the stack in {home.path}? [y/N] "):
+        note("nothing deleted; --yes answers the question beforehand")
         return 1
     if not home.stop_holder():
         raise NotRunningError("the running stack did not stop; stop it first")
@@ -115,6 +115,13 @@ Three things to try, in another terminal:
   {_demo_command(home)}
 
 Ctrl-C stops everything.""")
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:  # nobody sits there
+        return False
 
 
 def _demo_command(home: Home) -> str:
