@@ -49,7 +49,7 @@ class Postgres:
             self.data_dir.with_name(f"{self.data_dir.name}.secrets.json"), ("superuser", *LOGIN_ROLES)
         )
         # Where the data really is: elsewhere when the server's user cannot reach the folder asked for.
-        self._cluster = reachable_folder(self._account, self.data_dir)
+        self._cluster = reachable_folder(self._account, self.data_dir, throwaway=not durable)
         # SIGINT is PostgreSQL's fast stop: open sessions are ended, nothing is lost.
         self.process = Process(
             self._server_argv(),

@@ -12,7 +12,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.leftovers import postgres_on
+
 STATE_ROOT = Path("/var/lib/coditect-local")
+LINK_NOTE = "linked-from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +83,37 @@ def reachable_install(account: Account | None, install: Path) -> Path:
     return copy
 
 
-def reachable_folder(account: Account | None, wanted: Path) -> Path:
+def reachable_folder(account: Account | None, wanted: Path, *, throwaway: bool) -> Path:
     """Where to keep data: `wanted`, or, where the account cannot get there, a folder of ours that `wanted` links to.
 
-    Without the link at `wanted` a state folder left by a deleted home is stale, and is removed.
+    Without the link at `wanted` a state folder left by a deleted home is stale, and is removed; `throwaway` data is
+    also removed by whoever comes next, once its link is gone.
     """
     if wanted.is_symlink() or can_enter(account, wanted.parent):
         return wanted.resolve()
+    _remove_abandoned()
     key = hashlib.sha256(str(wanted.absolute()).encode()).hexdigest()[:16]
     folder = STATE_ROOT / key
-    if folder.exists():
-        shutil.rmtree(folder)
-    _public_folder(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    # The link first: a folder without its link counts as abandoned.
     wanted.symlink_to(folder / "data")
+    _public_folder(folder)
+    if throwaway:
+        (folder / LINK_NOTE).write_text(str(wanted.absolute()), encoding="utf-8")
     return folder / "data"
+
+
+def _remove_abandoned() -> None:
+    """Delete throwaway data whose home was deleted by hand, as test runs do; a running server's is left alone.
+
+    Only throwaway data: the home of other data may lie on a disk that is merely not mounted now.
+    """
+    for note in STATE_ROOT.glob(f"*/{LINK_NOTE}"):
+        data = note.parent / "data"
+        link = Path(note.read_text(encoding="utf-8"))
+        linked = link.is_symlink() and link.readlink() == data
+        if not linked and not postgres_on(data):
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def _public_folder(folder: Path) -> Path:

@@ -169,3 +169,21 @@ class TestServer:
         finally:
             postgres.destroy()
         assert not elsewhere.parent.exists()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root cannot run PostgreSQL as itself")
+    def test_under_root_throwaway_data_of_a_folder_deleted_by_hand_is_swept_up_by_the_next_one(
+        self, folder: Path
+    ) -> None:
+        folder.chmod(0o700)
+        (folder / "first").mkdir()
+        (folder / "second").mkdir()
+        first = Postgres(folder / "first" / "data", durable=False)
+        first.start()
+        first_data = (folder / "first" / "data").resolve()
+        first.stop()
+        shutil.rmtree(folder / "first")
+
+        second = Postgres(folder / "second" / "data", durable=True)
+
+        assert not first_data.exists()
+        second.destroy()
