@@ -17,7 +17,7 @@ from deploy.local.redis_server import RedisServer
 from licenses.machines import hardware_hash
 from licenses.seats import store
 from tests.concurrency import history, seated_license
-from tests.concurrency.together import Point, at_once, held, running, wait_until, wait_until_held
+from tests.concurrency.together import Point, at_once, held, let_go, wait_until
 from tests.concurrency.web import Machine, Web, acquires, machines
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -31,10 +31,9 @@ class TestStampede:
         license_ = seated_license.issue(seats=3)
         asking = machines(50, web=web, license_key=license_.key)
         with history.watched(license_.id) as counts:
-            with running(acquires(asking)) as futures:
-                with held(Point.INSERT) as owner:
-                    wait_until_held(owner, Point.INSERT)
-                    redis.kill()
+            with held(Point.INSERT, acquires(asking)) as (owner, futures):
+                redis.kill()
+                let_go(owner, Point.INSERT)
                 wait_until(lambda: any(future.done() for future in futures))
                 redis.start()
             answers = [future.result() for future in futures]

@@ -16,9 +16,7 @@ from tests.concurrency.seated_license import SeatedLicense, owner_connection
 from tests.concurrency.together import (
     Point,
     held,
-    let_go,
     on_its_own_connection,
-    wait_until_held,
     wait_until_stuck,
 )
 
@@ -61,13 +59,10 @@ class TestTwoGrantsOfTheLastSeat:
         """The second waits for the licence's lock until the first is true, and only then counts."""
         license_ = seated_license.issue(seats=1)
         first, second = (lambda name=name: acquire(license_, name) for name in ("machine-0001", "machine-0002"))
-        with ThreadPoolExecutor(2) as pool, held(Point.COMMIT) as owner:
-            granting = pool.submit(on_its_own_connection(first))
-            wait_until_held(owner, Point.COMMIT)
+        with ThreadPoolExecutor(1) as pool, held(Point.COMMIT, [first]) as (owner, (granting,)):
             redis_client().flushall()  # or the gate would have refused it
             refusing = pool.submit(on_its_own_connection(second))
             wait_until_stuck(owner, count=2)
-            let_go(owner)
         assert granting.result().is_new
         assert isinstance(refusing.exception(), NoSeatsAvailable)
         assert history.most_at_once(license_.id) == 1

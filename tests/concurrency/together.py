@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -57,19 +58,8 @@ def holdable() -> Iterator[None]:
             owner.execute(_NO_TRIGGERS)
 
 
-@contextmanager
-def held(point: Point) -> Iterator[psycopg.Connection[Row]]:
-    """Hold every grant that comes to this point until the block is left (5 s at most: the role's lock timeout)."""
-    with owner_connection() as owner:
-        owner.execute("select pg_advisory_lock(%s)", [int(point)])
-        try:
-            yield owner
-        finally:
-            let_go(owner)
-
-
-def let_go(owner: psycopg.Connection[Row], point: Point = Point.COMMIT) -> None:
-    """Let everything that is held at the point go on."""
+def let_go(owner: psycopg.Connection[Row], point: Point) -> None:
+    """Let everything that is held at the point go on, before the block of `held` is left."""
     owner.execute("select pg_advisory_unlock(%s)", [int(point)])
 
 
@@ -91,16 +81,6 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECON
         time.sleep(0.005)
 
 
-def settle(owner: psycopg.Connection[Row], running: Sequence[Future[Answer]]) -> None:
-    """Return when each call is over or waits for a lock."""
-
-    def settled() -> bool:
-        over = sum(call.done() for call in running)
-        return owner.execute(_STUCK).fetchone() == (len(running) - over,)
-
-    wait_until(settled)
-
-
 def on_its_own_connection(call: Callable[[], Answer]) -> Callable[[], Answer]:
     """Return the call for use in a thread: it leaves no database connection behind."""
 
@@ -114,10 +94,19 @@ def on_its_own_connection(call: Callable[[], Answer]) -> Callable[[], Answer]:
 
 
 @contextmanager
-def running(calls: Sequence[Callable[[], Answer]]) -> Iterator[list[Future[Answer]]]:
-    """Start the calls, each in a thread of its own; all are over when the block is left."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        yield [pool.submit(on_its_own_connection(call)) for call in calls]
+def held(
+    point: Point, calls: Sequence[Callable[[], Answer]]
+) -> Iterator[tuple[psycopg.Connection[Row], list[Future[Answer]]]]:
+    """Start the calls, and hold the first grant among them at the point until the block is left.
+
+    Not for longer than 5 s: then the role's lock timeout ends the wait. All calls are over when the block is left.
+    """
+    with ThreadPoolExecutor(len(calls)) as pool, owner_connection() as owner:
+        # The connection's end frees the lock, also when the server dies inside the block.
+        owner.execute("select pg_advisory_lock(%s)", [int(point)])
+        futures = [pool.submit(on_its_own_connection(call)) for call in calls]
+        wait_until_held(owner, point)
+        yield owner, futures
 
 
 def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
@@ -128,5 +117,6 @@ def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
         start.wait(PATIENCE_SECONDS)
         return call()
 
-    with running([lambda call=call: after_start(call) for call in calls]) as futures:  # type: ignore[misc]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        futures = [pool.submit(on_its_own_connection(partial(after_start, call))) for call in calls]
         return [future.result() for future in futures]

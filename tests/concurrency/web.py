@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,11 @@ class Web:
         """Start it unless it runs, and return when it serves."""
         if not self.process.running():
             self.process.spawn()
-        wait_until(lambda: answers_200(f"{self.url}/health/ready"), seconds=START_SECONDS)
+        wait_until(self.serves, seconds=START_SECONDS)
+
+    def serves(self) -> bool:
+        """Return whether it can do its work now."""
+        return answers_200(f"{self.url}/health/ready")
 
     def stop(self) -> None:
         """End it politely."""
@@ -52,6 +57,11 @@ class Web:
     def kill(self) -> None:
         """SIGKILL, to the server and to the process in it that runs our code."""
         self.process.kill_group()
+
+    def kill_workers(self) -> None:
+        """SIGKILL, to the processes that run our code; the server itself lives on."""
+        for pid in children_of(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
 
     def pids(self) -> set[int]:
         """Return the ids of its processes, to tell later whether they are the same ones."""
