@@ -39,7 +39,7 @@ def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscripti
     """Return a subscription with its plan, its row locked on request; raises Subscription.DoesNotExist."""
     subscriptions = Subscription.objects.select_related("plan")
     if lock:
-        subscriptions = subscriptions.select_for_update(of=("self",))
+        subscriptions = subscriptions.select_for_update(of=("self",), no_key=True)
     return subscriptions.get(id=subscription_id)
 
 

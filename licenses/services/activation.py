@@ -31,7 +31,7 @@ def activate(*, license_key: str, hardware_id: str, hardware_name: str, platform
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     lookup.refuse_unless_usable(found)
     with organization_context(found.organization_id):
-        license_ = License.objects.select_for_update().get(id=found.id)
+        license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
         is_new = admit(
             license_=license_, machine=machine, explicit=True, hardware_name=hardware_name, platform=platform
         )

@@ -25,7 +25,7 @@ def apply_subscription(*, organization_id: UUID, subscription_id: UUID) -> None:
     """
     with organization_context(organization_id):
         subscription = get_subscription(subscription_id=subscription_id, lock=True)
-        license_ = License.objects.select_for_update().filter(subscription=subscription).first()
+        license_ = License.objects.select_for_update(no_key=True).filter(subscription=subscription).first()
         effect = EFFECTS[subscription.status]
         if license_ is None:
             if effect is Effect.ACTIVATE:

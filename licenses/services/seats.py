@@ -84,7 +84,7 @@ def _decide(
     committing = False
     try:
         with organization_context(found.organization_id):
-            license_ = License.objects.select_for_update().get(id=found.id)
+            license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
             outcome = record.acquire(
                 organization_id=found.organization_id,
                 license_id=found.id,

@@ -6,8 +6,12 @@ from organizations.models import Organization
 
 
 def lock(*, organization_id: UUID) -> Organization:
-    """Return the organization's row, locked: a billing transaction locks it first, then subscription, then licence."""
-    return Organization.objects.select_for_update().get(id=organization_id)
+    """Return the organization's row, locked: a billing transaction locks it first, then subscription, then licence.
+
+    FOR NO KEY UPDATE, as everywhere here: foreign keys are checked at COMMIT and take a key share lock on the row they
+    refer to, so a plain FOR UPDATE would make a transaction that only refers to the organization wait at its very end.
+    """
+    return Organization.objects.select_for_update(no_key=True).get(id=organization_id)
 
 
 def set_stripe_customer(*, organization_id: UUID, customer_id: str) -> None:

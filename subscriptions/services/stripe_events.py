@@ -72,7 +72,7 @@ def _write(organization: Organization, fetched: StripeSubscription, fetched_at: 
         raise EventNotApplicable(f"no plan has the price {fetched.price_id}")
     if fetched.status not in SubscriptionStatus.values:
         raise EventNotApplicable(f"unknown subscription status {fetched.status}")
-    row = Subscription.objects.select_for_update().filter(stripe_subscription_id=fetched.id).first()
+    row = Subscription.objects.select_for_update(no_key=True).filter(stripe_subscription_id=fetched.id).first()
     if row is not None and (row.stripe_fetched_at > fetched_at or row.status in ENDED):
         return row
     before = row.status if row is not None else None

@@ -56,6 +56,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if os.environ.get("CODITECT_TEST_NO_SERVERS") or _running or early_config.known_args_namespace.help:
         return
     folder = Path(tempfile.mkdtemp(prefix="coditect-tests-"))
+    folder.chmod(0o755)  # under root PostgreSQL runs as another user, who must reach its data
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     postgres = Postgres(folder / "postgres", durable=False)
     redis = RedisServer(folder / "redis", durable=False)

@@ -80,7 +80,7 @@ def refresh(*, refresh_token: str) -> TokenPair:
     reused = False
     with transaction.atomic():
         session = (
-            Session.objects.select_for_update(of=("self",))
+            Session.objects.select_for_update(of=("self",), no_key=True)
             .select_related("user")
             .annotate(since_rotation=Now() - F("rotated_at"), left=F("expires_at") - Now())
             .filter(id=claims.session_id, user_id=claims.user_id)
@@ -113,7 +113,9 @@ def logout(*, refresh_token: str) -> None:
     """End the session of a refresh token; a session that has ended already stays ended. Raises NotAuthenticated."""
     claims = tokens.read_refresh(refresh_token)
     with transaction.atomic():
-        session = Session.objects.select_for_update().filter(id=claims.session_id, user_id=claims.user_id).first()
+        session = (
+            Session.objects.select_for_update(no_key=True).filter(id=claims.session_id, user_id=claims.user_id).first()
+        )
         if session is not None and session.revoked_at is None:
             _revoke(session, reason="signed_out")
 
