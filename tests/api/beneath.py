@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 def as_owner(statement: str, *values: Any) -> list[Any]:
     """Run a statement as the owner of the tables; return its rows."""
     with psycopg.connect(servers.current().postgres.url("migrator"), autocommit=True) as owner:
-        done = owner.execute(statement, values)  # type: ignore[call-overload]  # some are put together by tests
+        done = owner.execute(statement, values)
         return done.fetchall() if done.description else []
 
 

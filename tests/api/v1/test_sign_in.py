@@ -200,6 +200,6 @@ class TestMe:
         body = {"license_key": made.license_key, "hardware_id": "machine-0001"}
         seat = made.customer.api.post("/api/v1/licenses/acquire", body).json()
         refused(me(api, seat["signed_token"]), 401, "authentication_failed")
-        access = made.customer.api._credentials["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+        access = login(api, email=made.customer.email).json()["access"]
         body = {"session_id": seat["session_id"], "signed_token": access}
         refused(api.post("/api/v1/licenses/heartbeat", body), 401, "authentication_failed")
