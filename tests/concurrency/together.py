@@ -68,9 +68,9 @@ def wait_until_held(owner: psycopg.Connection[Row], point: Point, *, count: int 
     wait_until(lambda: owner.execute(_WAITING, [int(point)]).fetchone() == (count,))
 
 
-def wait_until_stuck(owner: psycopg.Connection[Row], *, count: int) -> None:
+def wait_until_stuck(owner: psycopg.Connection[Row], *, count: int, seconds: float = PATIENCE_SECONDS) -> None:
     """Return when so many database sessions wait for a lock of any kind."""
-    wait_until(lambda: owner.execute(_STUCK).fetchone() == (count,))
+    wait_until(lambda: owner.execute(_STUCK).fetchone() == (count,), seconds=seconds)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
