@@ -63,14 +63,14 @@ def let_go(owner: psycopg.Connection[Row], point: Point) -> None:
     owner.execute("select pg_advisory_unlock(%s)", [int(point)])
 
 
-def wait_until_held(owner: psycopg.Connection[Row], point: Point, *, count: int = 1) -> None:
-    """Return when so many grants wait at the point; raises AssertionError when they do not come."""
-    wait_until(lambda: owner.execute(_WAITING, [int(point)]).fetchone() == (count,))
+def wait_until_held(owner: psycopg.Connection[Row], point: Point) -> None:
+    """Return when a grant waits at the point; raises AssertionError when none comes."""
+    wait_until(lambda: _count(owner, _WAITING, int(point)) >= 1)
 
 
 def wait_until_stuck(owner: psycopg.Connection[Row], *, count: int, seconds: float = PATIENCE_SECONDS) -> None:
-    """Return when so many database sessions wait for a lock of any kind."""
-    wait_until(lambda: owner.execute(_STUCK).fetchone() == (count,), seconds=seconds)
+    """Return when so many database sessions, or more, wait for a lock of any kind."""
+    wait_until(lambda: _count(owner, _STUCK) >= count, seconds=seconds)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
@@ -79,6 +79,18 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECON
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
         time.sleep(0.005)
+
+
+def _count(owner: psycopg.Connection[Row], query: str, *values: int) -> int:
+    row = owner.execute(query, values).fetchone()
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def settle(owner: psycopg.Connection[Row], calls: Sequence[Future[Answer]]) -> None:
+    """Return when each call is over or waits for a lock."""
+    wait_until(lambda: _count(owner, _STUCK) + sum(call.done() for call in calls) >= len(calls))
 
 
 def on_its_own_connection(call: Callable[[], Answer]) -> Callable[[], Answer]:
