@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connections
 
+from config.kernel.ids import new_id
 from tests.plugins import servers
 
 Result = TypeVar("Result")
@@ -23,6 +24,18 @@ def count(table: str) -> int:
     """Return how many rows a table has; of users, those that signed up."""
     signed_up = " where not is_platform_admin" if table == "users_user" else ""
     return int(as_owner(f"select count(*) from {table}{signed_up}")[0][0])  # noqa: S608  (names from tests)
+
+
+def join(organization_id: str, user_id: str, role: str) -> None:
+    """Make a user a member of an organization, as their only one or beside others."""
+    as_owner(
+        "insert into organizations_membership (id, organization_id, user_id, role, created_at) "
+        "values (%s, %s, %s, %s, now())",
+        new_id(),
+        organization_id,
+        user_id,
+        role,
+    )
 
 
 def at_once(number: int, call: Callable[[int], Result]) -> list[Result]:

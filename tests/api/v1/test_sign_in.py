@@ -101,9 +101,7 @@ class TestRefresh:
         self.pass_grace()
         refused(refresh(api, lost["refresh"]), 401, "session_revoked")
 
-    def test_by_thief_and_owner_within_the_grace_soon_ends_the_session(
-        self, api: APIClient, first: str
-    ) -> None:
+    def test_by_thief_and_owner_within_the_grace_soon_ends_the_session(self, api: APIClient, first: str) -> None:
         thief, owner = refresh(api, first).json(), refresh(api, first).json()
         assert refresh(api, owner["refresh"]).status_code == 200
         refused(refresh(api, thief["refresh"]), 401, "session_revoked")

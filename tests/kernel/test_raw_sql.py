@@ -1,0 +1,183 @@
+"""What the serving roles cannot do even with SQL of their own choice: the walls hold without the code's good will."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from config.kernel.ids import new_id
+from tests.api.beneath import as_owner
+from tests.api.issued import licensed
+from tests.journey import Licensed
+from tests.plugins import servers
+
+pytestmark = pytest.mark.usefixtures("db")
+
+TENANT_TABLES = {
+    "organizations_organization": "id", "organizations_membership": "organization_id",
+    "organizations_datakey": "organization_id", "subscriptions_subscription": "organization_id",
+    "subscriptions_checkoutsession": "organization_id", "licenses_license": "organization_id",
+    "licenses_activation": "organization_id", "licenses_licensesession": "organization_id",
+    "emails_emaillog": "organization_id", "users_auditentry": "organization_id",
+}  # fmt: skip
+DENIED = psycopg.errors.InsufficientPrivilege
+
+
+def settled() -> Licensed:
+    """Return an organization with a row in every tenant table."""
+    made = licensed()
+    body = {"license_key": made.license_key, "hardware_id": "machine-0001"}
+    assert made.customer.api.post("/api/v1/licenses/acquire", body).status_code == 201
+    as_owner(
+        "insert into subscriptions_checkoutsession "
+        "(id, organization_id, plan_id, stripe_session_id, status, created_at) "
+        "select %s, organization_id, plan_id, 'cs_' || organization_id, 'open', now() "
+        "from subscriptions_subscription where organization_id = %s",
+        new_id(),
+        made.customer.organization_id,
+    )
+    return made
+
+
+@pytest.fixture
+def theirs(db: None) -> Licensed:
+    """Return the organization that is attacked."""
+    return settled()
+
+
+@pytest.fixture
+def mine(db: None) -> Licensed:
+    """Return the organization that attacks."""
+    return settled()
+
+
+@pytest.fixture(params=["app", "worker"])
+def role(request: pytest.FixtureRequest, db: None) -> Iterator[psycopg.Connection[Any]]:
+    """Return a connection as a serving role; what it does is rolled back."""
+    with psycopg.connect(servers.current().postgres.url(request.param), autocommit=True) as connection:
+        yield connection
+
+
+def enter(connection: psycopg.Connection[Any], organization_id: str) -> None:
+    """Set the organization, for the session even: more than our code ever does."""
+    connection.execute("select set_config('app.organization_id', %s, false)", [organization_id])
+
+
+def rows_of(theirs: Licensed) -> list[Any]:
+    """Return every row of the other organization."""
+    return [as_owner(f"select * from {table} where {column} = %s order by id", theirs.customer.organization_id)  # noqa: S608
+            for table, column in TENANT_TABLES.items()]  # fmt: skip
+
+
+class TestWithoutContext:
+    @pytest.mark.parametrize("setting", [None, "", " "])
+    def test_there_are_no_rows(self, theirs: Licensed, role: psycopg.Connection[Any], setting: str | None) -> None:
+        if setting is not None:
+            enter(role, setting)
+        for table in TENANT_TABLES:
+            if setting == " ":
+                with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+                    role.execute(f"select count(*) from {table}")  # noqa: S608
+            else:
+                assert role.execute(f"select count(*) from {table}").fetchone() == (0,), table  # noqa: S608
+
+
+class TestInAnothersContext:
+    def test_every_table_has_rows_to_protect(self, theirs: Licensed) -> None:
+        assert all(rows_of(theirs))
+
+    def test_no_row_is_read_changed_or_deleted(
+        self, theirs: Licensed, mine: Licensed, role: psycopg.Connection[Any]
+    ) -> None:
+        before = rows_of(theirs)
+        enter(role, mine.customer.organization_id)
+        for table, column in TENANT_TABLES.items():
+            for statement in (
+                f"select count(*) from {table} where {column} = %s",  # noqa: S608
+                f"select count(*) from {table} where {column}::text like %s",  # noqa: S608
+                f"select count(*) from (select * from {table}) t where {column} = %s",  # noqa: S608
+            ):
+                assert role.execute(statement, [theirs.customer.organization_id]).fetchone() == (0,), statement
+            for statement in (
+                f"update {table} set {column} = {column} where {column} = %s",  # noqa: S608
+                f"delete from {table} where {column} = %s",  # noqa: S608
+            ):
+                try:
+                    assert role.execute(statement, [theirs.customer.organization_id]).rowcount == 0, statement
+                except DENIED:
+                    continue
+        assert rows_of(theirs) == before
+
+    def test_no_row_is_given_away_or_planted(
+        self, theirs: Licensed, mine: Licensed, role: psycopg.Connection[Any]
+    ) -> None:
+        before = rows_of(theirs)
+        enter(role, mine.customer.organization_id)
+        for table, column in TENANT_TABLES.items():
+            with pytest.raises(DENIED):
+                role.execute(f"update {table} set {column} = %s", [theirs.customer.organization_id])  # noqa: S608
+            columns = ", ".join(row[0] for row in as_owner(
+                "select column_name from information_schema.columns where table_name = %s and column_name <> %s",
+                table, column))  # fmt: skip
+            with pytest.raises(DENIED):
+                role.execute(
+                    f"insert into {table} ({column}, {columns}) select %s, {columns} from {table} limit 1",  # noqa: S608
+                    [theirs.customer.organization_id],
+                )
+        assert rows_of(theirs) == before
+
+
+FORBIDDEN = (
+    "set role coditect_migrator", "set role coditect_system", "set role postgres",
+    "set session authorization coditect_migrator", "create table mine (id int)", "create temporary table mine (id int)",
+    "create schema mine", "create role mine", "create function mine() returns int language sql as 'select 1'",
+    "alter table licenses_license disable row level security", "alter role coditect_app bypassrls",
+    "alter table licenses_license owner to coditect_app", "drop policy tenant_wall on licenses_license",
+    "create policy mine on licenses_license using (true)", "truncate licenses_license", "truncate users_auditentry",
+    "create trigger mine before update on users_user execute function suppress_redundant_updates_trigger()",
+    "copy licenses_license to program 'cat'", "select pg_read_file('/etc/passwd')", "select * from pg_authid",
+    "update users_auditentry set action = 'NOTHING'", "delete from users_auditentry", "delete from users_user",
+    "delete from users_session", "delete from users_onetimetoken", "delete from licenses_license",
+    "delete from licenses_licensesession", "delete from organizations_organization", "delete from emails_emaillog",
+    "update organizations_datakey set wrapped_key = ''", "delete from organizations_datakey",
+    "update subscriptions_plan set price_cents = 0", "insert into subscriptions_plan default values",
+    "delete from subscriptions_webhookevent", "update django_migrations set name = ''",
+)  # fmt: skip
+FORBIDDEN_TO_THE_WEB = (
+    "select payload from subscriptions_webhookevent", "select * from subscriptions_webhookevent",
+    "select event_type, status from subscriptions_webhookevent", "update subscriptions_webhookevent set status = ''",
+    "select args from procrastinate_jobs", "select * from procrastinate_jobs", "delete from procrastinate_jobs",
+    "update procrastinate_jobs set status = 'failed'", "select * from procrastinate_workers",
+    "insert into procrastinate_workers default values", "select * from procrastinate_events",
+)  # fmt: skip
+
+
+def denied(role: str, statements: tuple[str, ...]) -> None:
+    """Fail unless the role has no right to any of these."""
+    with psycopg.connect(servers.current().postgres.url(role), autocommit=True) as connection:
+        for statement in statements:
+            try:
+                connection.execute(statement)
+            except DENIED:
+                continue
+            pytest.fail(f"{role} may: {statement}")
+
+
+class TestRights:
+    @pytest.mark.parametrize("role", ["app", "worker", "system"])
+    def test_to_change_structure_roles_or_history_are_nobodys_who_serves(self, role: str) -> None:
+        own = ("set role coditect_system", "delete from licenses", "delete from organizations", "delete from emails",
+               "update organizations")  # fmt: skip
+        denied(role, tuple(one for one in FORBIDDEN if role != "system" or not one.startswith(own)))
+
+    def test_to_read_the_inbox_and_the_queue_are_not_the_webs(self) -> None:
+        denied("app", FORBIDDEN_TO_THE_WEB)
+
+
+class TestAuditLog:
+    def test_platform_entries_can_be_added_but_not_read(self, mine: Licensed, role: psycopg.Connection[Any]) -> None:
+        assert as_owner("select count(*) from users_auditentry where organization_id is null")[0][0] > 0
+        enter(role, mine.customer.organization_id)
+        found = role.execute("select count(*) from users_auditentry where organization_id is null").fetchone()
+        assert found == (0,)
