@@ -142,7 +142,7 @@ def beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence:
 
 _LOCK_LICENSE_OF = """
 select from licenses_license l join licenses_licensesession s on s.license_id = l.id
-where s.organization_id = %(organization)s and s.id = %(session)s for update of l
+where s.organization_id = %(organization)s and s.id = %(session)s for no key update of l
 """
 _COUNT = """
 select count(*) from licenses_licensesession
