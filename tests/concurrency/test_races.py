@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import LiteralString
 
 import pytest
 
+from config.kernel.errors import DomainError
 from config.kernel.redis import client as redis_client
-from licenses.errors import NoSeatsAvailable, SessionExpired
+from licenses.errors import LicenseSuspended, NoSeatsAvailable, SessionExpired
 from licenses.lookup import KeyHolder
 from licenses.seats import tokens
 from licenses.services import seats
@@ -17,6 +19,7 @@ from tests.concurrency.together import (
     Point,
     held,
     on_its_own_connection,
+    settle,
     wait_until_stuck,
 )
 
@@ -107,4 +110,50 @@ class TestBeatBeforeRelease:
         seat = acquire(license_).seat
         beaten, released = in_this_order(seat, lambda: beat(seat), lambda: release(seat))
         assert (beaten.exception(), released.exception()) == (None, None)
+        assert history.live(license_.id) == 0
+
+
+class TestBeatThatWaitsWhileItsLeasePasses:
+    def test_keeps_the_seat_and_the_newcomer_sees_it(self) -> None:
+        """The beat has read the clock in time; what it then writes must not land beneath somebody else's grant."""
+        license_ = seated_license.issue(seats=1)
+        seat = acquire(license_).seat
+        with ThreadPoolExecutor(2) as pool, owner_connection() as onlooker, owner_connection() as owner:
+            owner.execute(
+                "update licenses_licensesession set expires_at = clock_timestamp() + interval '0.4 s' where id = %s",
+                [seat.session_id],
+            )
+            with owner.transaction():
+                owner.execute("select from licenses_licensesession where id = %s for update", [seat.session_id])
+                beating = pool.submit(on_its_own_connection(lambda: beat(seat)))
+                wait_until_stuck(onlooker, count=1)
+                onlooker.execute("select pg_sleep(0.5)")
+                redis_client().flushall()
+                asking = pool.submit(on_its_own_connection(lambda: acquire(license_, "machine-0002")))
+                settle(onlooker, [beating, asking])
+        assert beating.exception() is None
+        assert isinstance(asking.exception(), NoSeatsAvailable)
+        assert history.live(license_.id) == 1
+
+
+class TestAcquireThatWaitsWhileTheLicenceChanges:
+    @pytest.mark.parametrize(
+        ("change", "refusal"),
+        [
+            ("update licenses_license set max_seats = 0 where id = %s", NoSeatsAvailable),
+            ("update licenses_license set status = 'suspended' where id = %s", LicenseSuspended),
+        ],
+    )
+    def test_goes_by_what_the_licence_has_become(self, change: LiteralString, refusal: type[DomainError]) -> None:
+        license_ = seated_license.issue(seats=1)
+        with (
+            ThreadPoolExecutor(1) as pool,
+            owner_connection() as onlooker,
+            owner_connection() as owner,
+            owner.transaction(),
+        ):
+            owner.execute(change, [license_.id])
+            asking = pool.submit(on_its_own_connection(lambda: acquire(license_)))
+            wait_until_stuck(onlooker, count=1)
+        assert isinstance(asking.exception(), refusal)
         assert history.live(license_.id) == 0
