@@ -10,7 +10,7 @@ from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
 from tests.benchmarks.world import world
 
-FULL = Effort(rounds=5, seconds=2.0, warm_up=0.5)
+FULL = Effort(rounds=5, seconds=1.5, warm_up=0.4)
 QUICK = Effort(rounds=2, seconds=0.6, warm_up=0.2)
 SEAT_SCENARIOS = ("empty_user", "empty_seat", "heartbeat", "acquire", "refused", "validate")
 SERVER_SCENARIOS = ("empty_user", "heartbeat")
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=("seats", "servers"), default="seats")
-    parser.add_argument("--quick", action="store_true", help="about 20 s, for a first look; quote the full run only")
+    parser.add_argument("--quick", action="store_true", help="about half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
     return parser
 
