@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 
 
 class CannotDecrypt(Exception):
@@ -34,8 +35,8 @@ def encrypt(key: bytes, plaintext: bytes, *context: str) -> bytes:
 
 def decrypt(key: bytes, blob: bytes, *context: str) -> bytes:
     """Return the plaintext; raises CannotDecrypt unless key and `context` are those it was encrypted with."""
-    if blob[:1] != _VERSION:
-        raise CannotDecrypt("unknown version")
+    if blob[:1] != _VERSION or len(blob) < 1 + _NONCE_BYTES + _TAG_BYTES:
+        raise CannotDecrypt("unknown version, or cut off")
     nonce, ciphertext = blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :]
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, _associated_data(context))
