@@ -13,7 +13,7 @@ class GateMemory:
     def __init__(self, url: str, license_id: UUID) -> None:
         self._redis = redis.Redis.from_url(url, protocol=2)
         self._leases, self._owners = f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"
-        self._saved: tuple[dict[bytes, float], dict[bytes, bytes]] | None = None
+        self._saved: tuple[dict[bytes, float], Any] | None = None
 
     @property
     def is_saved(self) -> bool:
@@ -37,12 +37,13 @@ class GateMemory:
         self.forget()
         if leases:
             self._redis.zadd(self._leases, leases)
-            self._redis.hset(self._owners, mapping=owners)  # type: ignore[arg-type]
+            self._redis.hset(self._owners, mapping=owners)
 
     def age(self, span: timedelta) -> None:
         """Let time pass: every lease, and every saved one, runs out that much sooner."""
         milliseconds = span.total_seconds() * 1000
-        for machine in self._redis.zrange(self._leases, 0, -1):  # type: ignore[union-attr]
+        known: Any = self._redis.zrange(self._leases, 0, -1)
+        for machine in known:
             self._redis.zincrby(self._leases, -milliseconds, machine)
         if self._saved is not None:
             leases, owners = self._saved

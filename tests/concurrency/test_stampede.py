@@ -68,7 +68,7 @@ class TestBeats:
         holders = machines(8, web=web, license_key=license_.key)
         seats = [holder.acquire().json() for holder in holders]
         newcomer = Machine(web, license_.key, "the-newcomer")
-        calls = [lambda at=at: [holders[at].beat(seats[at]) for _ in range(10)] for at in range(8)]  # type: ignore[misc]
+        calls = [lambda at=at: [holders[at].beat(seats[at]) for _ in range(10)] for at in range(8)]
         *beats, (granted,) = at_once([*calls, lambda: [newcomer.acquire()]])
         assert {answer.status_code for of_one in beats for answer in of_one} == {200}
         assert granted.status_code == 201

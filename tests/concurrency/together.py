@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connections
@@ -88,7 +88,7 @@ def _count(owner: psycopg.Connection[Row], query: str, *values: int) -> int:
     return row[0]
 
 
-def settle(owner: psycopg.Connection[Row], calls: Sequence[Future[Answer]]) -> None:
+def settle(owner: psycopg.Connection[Row], calls: Sequence[Future[Any]]) -> None:
     """Return when each call is over or waits for a lock."""
     wait_until(lambda: _count(owner, _STUCK) + sum(call.done() for call in calls) >= len(calls))
 

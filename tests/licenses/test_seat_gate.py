@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,8 +31,10 @@ def put(machine: bytes, *, seconds: float, owner: str = "somebody:1") -> None:
 
 def known() -> dict[bytes, tuple[int, str]]:
     """Return what the gate knows: machine -> seconds left, owner."""
-    scores = {bytes.fromhex(name.decode()): score for name, score in client().zrange(LEASES, 0, -1, withscores=True)}
-    owners = {bytes.fromhex(name.decode()): owner.decode() for name, owner in client().hgetall(OWNERS).items()}
+    leases: Any = client().zrange(LEASES, 0, -1, withscores=True)
+    holders: Any = client().hgetall(OWNERS)
+    scores = {bytes.fromhex(name.decode()): score for name, score in leases}
+    owners = {bytes.fromhex(name.decode()): owner.decode() for name, owner in holders.items()}
     assert scores.keys() == owners.keys(), "both keys of a licence name the same machines"
     return {name: (round(score / 1000 - time.time()), owners[name]) for name, score in scores.items()}
 
