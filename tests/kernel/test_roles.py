@@ -57,14 +57,7 @@ class TestEntryPoints:
     )  # fmt: skip
     def test_refuse_to_serve_as_the_owner_of_the_tables(self, argv: list[str]) -> None:
         environment: dict[str, Any] = {**os.environ, "DATABASE_URL": servers.current().postgres.url("migrator")}
-        ended = subprocess.run(
-            [sys.executable, *argv],
-            cwd=servers.ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        argv = [sys.executable, *argv]
+        ended = subprocess.run(argv, cwd=servers.ROOT, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode != 0
         assert "UnsafeDatabaseRole" in ended.stderr

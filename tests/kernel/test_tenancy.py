@@ -1,5 +1,6 @@
 """Units of work: each belongs to one organization or to the system, and to nobody before it says so."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -87,9 +88,9 @@ class TestOrganizationContext:
 
     def test_nests_for_the_same_organization_as_a_savepoint(self, ids: tuple[UUID, UUID]) -> None:
         with organization_context(ids[0]):
-            with pytest.raises(ValueError, match="inner"), organization_context(ids[0]):
+            with contextlib.suppress(ValueError), organization_context(ids[0]):
                 Organization.objects.update(name="inner")
-                raise ValueError("inner")
+                raise ValueError
             assert seen() == [ids[0]]
             assert Organization.objects.get().name == "Analytical Engines"
 
