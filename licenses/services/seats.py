@@ -149,7 +149,9 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
             grace_period_ends_at=beat.grace_period_ends_at,
             now=beat.now,
         )
-        raise rules.REFUSALS.get(standing, TokenSuperseded)
+        # A token that still fits was refused because the lease was closed in the moment it was looked at.
+        fits = sequence is None or beat.sequence - sequence in {0, 1}
+        raise rules.REFUSALS.get(standing, SessionExpired if fits else TokenSuperseded)
     told = store.confirm(license_id=license_id, lease=beat.lease)
     return _seat(
         organization_id=organization_id,
