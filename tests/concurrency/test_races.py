@@ -104,6 +104,24 @@ class TestReleaseBeforeBeat:
         assert isinstance(beaten.exception(), SessionExpired)
 
 
+class TestLeaseThatIsWrittenOffBeforeABeat:
+    def test_tells_the_holder_that_its_lease_is_over(self) -> None:
+        """Whoever only tidies up does not lock the licence; the beat has seen the lease open, and finds it closed."""
+        seat = acquire(seated_license.issue(seats=1)).seat
+        with (
+            ThreadPoolExecutor(1) as pool,
+            owner_connection() as onlooker,
+            owner_connection() as owner,
+            owner.transaction(),
+        ):
+            owner.execute(
+                "update licenses_licensesession set ended_at = clock_timestamp() where id = %s", [seat.session_id]
+            )
+            beating = pool.submit(on_its_own_connection(lambda: beat(seat)))
+            wait_until_stuck(onlooker, count=1)
+        assert isinstance(beating.exception(), SessionExpired)
+
+
 class TestBeatBeforeRelease:
     def test_ends_the_lease(self) -> None:
         license_ = seated_license.issue(seats=1)

@@ -8,6 +8,7 @@ import pytest
 
 from config.kernel.errors import DomainError
 from config.kernel.ids import new_id
+from config.kernel.redis import client as redis_client
 from licenses import errors
 from licenses.lookup import KeyHolder
 from licenses.models import LicenseStatus
@@ -170,6 +171,21 @@ class TestRelease:
 
 
 class TestAcquire:
+    def test_refused_by_the_record_leaves_no_reservation_behind(self, license_: SeatedLicense, seat: Seat) -> None:
+        acquire(license_, "machine-0002")
+        redis_client().flushall()  # or the gate would have refused it
+        with pytest.raises(errors.NoSeatsAvailable):
+            acquire(license_, "machine-0003")
+        release(seat)
+        acquire(license_, "machine-0004")
+
+    def test_that_breaks_a_rule_leaves_no_reservation_behind(self, license_: SeatedLicense) -> None:
+        license_.change(require_activation=True, max_seats=1)
+        with pytest.raises(errors.ActivationRequired):
+            acquire(license_)
+        license_.change(require_activation=False)
+        acquire(license_, "machine-0002")
+
     def test_starts_a_new_session_after_its_own_lapsed(self, license_: SeatedLicense, seat: Seat) -> None:
         set_expiry(seat, seconds=-0.001)
         again = acquire(license_)
