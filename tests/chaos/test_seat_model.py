@@ -30,7 +30,7 @@ def play(redis: RedisServer, *, around: Callable[[], AbstractContextManager[Any]
     run_state_machine_as_test(
         partial(SeatModel, world),  # type: ignore[arg-type]  # anything that makes a machine will do
         settings=settings(
-            max_examples=int(MORE or 15),
+            max_examples=int(MORE or 10),
             stateful_step_count=30,
             derandomize=MORE is None,
             database=None,
