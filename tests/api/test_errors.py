@@ -70,13 +70,13 @@ class TestErrorShape:
         answer = send(api, "POST", "/api/v1/auth/login", CONTENT_LENGTH="9" * 18)
         refused(answer, 413, "payload_too_large")
 
-    @pytest.mark.parametrize("accepted", ["application/xml", "text/html", "*/", ";;;", "application/json;version=2;q"])
     @pytest.mark.usefixtures("db")
-    def test_is_that_of_a_type_we_do_not_speak(self, api: APIClient, accepted: str) -> None:
-        answer = api.get("/api/v1/plans", headers={"Accept": accepted})
-        assert answer.status_code in (200, 406)
-        if answer.status_code == 406:
-            refused(answer, 406, "not_acceptable")
+    def test_is_that_of_a_type_we_do_not_speak(self, api: APIClient) -> None:
+        for accepted in ["application/xml", "text/html", "*/", ";;;", "application/json;version=2;q"]:
+            answer = api.get("/api/v1/plans", headers={"Accept": accepted})
+            assert answer.status_code in (200, 406)
+            if answer.status_code == 406:
+                refused(answer, 406, "not_acceptable")
 
     @pytest.mark.parametrize("address", ["/", "/health/ready", "/.well-known/jwks.json", "/local/mailbox"])
     def test_is_that_of_a_write_to_a_page(self, address: str) -> None:

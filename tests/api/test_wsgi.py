@@ -35,20 +35,20 @@ def call(method: str, path: str, *, body: bytes = b"", content_type: str = "appl
 
 
 class TestCharset:
-    @pytest.mark.parametrize("charset", ["rot13", "zlib", "base64", "idna", "undefined", "nonsense", "utf-16", ""])
-    def test_that_is_no_utf8_changes_nothing(self, charset: str) -> None:
-        status, body = call("GET", "/api/v1/plans", content_type=f"application/json; charset={charset}")
-        assert (status, body["count"]) == ("200 OK", 3)
+    def test_that_is_no_utf8_changes_nothing(self) -> None:
+        for charset in ["rot13", "zlib", "base64", "idna", "undefined", "nonsense", "utf-16", ""]:
+            status, body = call("GET", "/api/v1/plans", content_type=f"application/json; charset={charset}")
+            assert (status, body["count"]) == ("200 OK", 3)
 
-    @pytest.mark.parametrize("charset", ["rot13", "utf-16", "zlib", "unicode_escape"])
-    def test_leaves_a_body_to_be_read_as_utf8(self, charset: str) -> None:
-        status, body = call(
-            "POST",
-            "/api/v1/licenses/validate",
-            body='{"license_key": "nonsense", "nonce": "é"}'.encode(),
-            content_type=f"application/json; charset={charset}",
-        )
-        assert (status, body["code"], body["nonce"]) == ("200 OK", "MALFORMED", "é")
+    def test_leaves_a_body_to_be_read_as_utf8(self) -> None:
+        for charset in ["rot13", "utf-16", "zlib", "unicode_escape"]:
+            status, body = call(
+                "POST",
+                "/api/v1/licenses/validate",
+                body='{"license_key": "nonsense", "nonce": "é"}'.encode(),
+                content_type=f"application/json; charset={charset}",
+            )
+            assert (status, body["code"], body["nonce"]) == ("200 OK", "MALFORMED", "é")
 
     def test_of_a_body_in_utf16_does_not_make_it_json(self) -> None:
         status, body = call(

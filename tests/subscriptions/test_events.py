@@ -51,10 +51,10 @@ def unknown_price() -> Iterator[None]:
 class TestLicence:
     def test_is_issued_once_in_every_order_and_doubled(self) -> None:
         orders = list(permutations(PAID))
-        for order in orders:
+        for number, order in enumerate(orders):
             _, told = pay(journey.sign_up())
             for event in only(told, *order):
-                tell(event, anew(event))
+                tell(*([event, anew(event)] if number % 3 == 0 else [event]))
         run_jobs()
         assert licenses() == ["active"] * len(orders)
         assert {status for _, status, _ in events()} == {"completed"}

@@ -46,12 +46,12 @@ class TestRegister:
                 refused(answer, 400, "email_taken", "email")
         assert [count(table) for table in self.MADE] == [1, 1, 1, 1, 1, 1, 2, 1]
 
-    @pytest.mark.parametrize(
-        "password", ["Short-1", "nouppercase-1", "NOLOWERCASE-1", "NoDigitsHere", "Password1", "Ada@example.com1"]
-    )
-    def test_refuses_a_weak_password_and_makes_nothing(self, api: APIClient, password: str) -> None:
-        refused(api.post("/api/v1/auth/register", ADA | {"password": password}), 400, "password_too_weak", "password")
-        assert [count(table) for table in self.MADE] == [0] * len(self.MADE)
+    def test_refuses_a_weak_password_and_makes_nothing(self, api: APIClient) -> None:
+        for password in ["Short-1", "nouppercase-1", "NOLOWERCASE-1", "NoDigitsHere", "Password1", "Ada@example.com1"]:
+            refused(
+                api.post("/api/v1/auth/register", ADA | {"password": password}), 400, "password_too_weak", "password"
+            )
+            assert [count(table) for table in self.MADE] == [0] * len(self.MADE)
 
     def test_keeps_spaces_of_a_password(self, api: APIClient) -> None:
         made = journey.register(api, email="ada@example.com")
@@ -103,10 +103,10 @@ class TestVerifyEmail:
         refused(answer, 400, "token_expired", "token")
         assert as_owner("select email_verified_at from users_user where not is_platform_admin") == [(None,)]
 
-    @pytest.mark.parametrize("token", ["unknown", "x" * 3000, "é", "%2e%2e", "a'--"])
-    def test_refuses_what_we_never_sent(self, api: APIClient, made: dict[str, Any], token: str) -> None:
-        refused(api.get(f"/api/v1/auth/verify-email/{token}"), 400, "token_invalid", "token")
-        refused(api.get(f"/api/v1/auth/verify-email?token={token}"), 400, "token_invalid", "token")
+    def test_refuses_what_we_never_sent(self, api: APIClient, made: dict[str, Any]) -> None:
+        for token in ["unknown", "x" * 3000, "é", "%2e%2e", "a'--"]:
+            refused(api.get(f"/api/v1/auth/verify-email/{token}"), 400, "token_invalid", "token")
+            refused(api.get(f"/api/v1/auth/verify-email?token={token}"), 400, "token_invalid", "token")
 
     def test_stores_no_token_in_clear(self, made: dict[str, Any]) -> None:
         stored = str(as_owner("select * from users_onetimetoken, emails_emaillog, procrastinate_jobs"))

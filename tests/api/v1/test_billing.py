@@ -51,9 +51,9 @@ class TestPlans:
         by_slug = api.get("/api/v1/plans/pro").json()
         assert api.get(f"/api/v1/plans/{by_slug['id']}").json() == by_slug
 
-    @pytest.mark.parametrize("reference", ["none", "PRO", "00000000-0000-7000-8000-000000000000", "é", "-", "{}"])
-    def test_unknown_are_not_found(self, api: APIClient, reference: str) -> None:
-        refused(api.get(f"/api/v1/plans/{reference}"), 404, "plan_not_found")
+    def test_unknown_are_not_found(self, api: APIClient) -> None:
+        for reference in ["none", "PRO", "00000000-0000-7000-8000-000000000000", "é", "-", "{}"]:
+            refused(api.get(f"/api/v1/plans/{reference}"), 404, "plan_not_found")
 
     def test_withdrawn_from_sale_can_neither_be_seen_nor_bought(self, api: APIClient, ada: Customer) -> None:
         as_owner("update subscriptions_plan set is_public = false where slug = 'pro'")
@@ -81,16 +81,15 @@ class TestOpenCheckout:
         answer = made.customer.api.post("/api/v1/checkout/session", {"plan_id": "pro"})
         refused(answer, 409, "subscription_exists")
 
-    @pytest.mark.parametrize("field", ["success_url", "cancel_url"])
-    @pytest.mark.parametrize(
-        "url", ["https://evil.example/", "https://app.coditect.example.evil.example/", "http://app.coditect.example/",
-                "https://app.coditect.example@evil.example/", "https://app.coditect.example:444/",
-                "https://evil.example/?https://app.coditect.example/", "https://APP.coditect.example/"],
-    )  # fmt: skip
-    def test_returns_to_allowed_origins_only(self, ada: Customer, settings: Any, field: str, url: str) -> None:
+    def test_returns_to_allowed_origins_only(self, ada: Customer, settings: Any) -> None:
         settings.CHECKOUT_REDIRECT_ORIGINS = ["https://app.coditect.example"]
-        answer = ada.api.post("/api/v1/checkout/session", {"plan_id": "pro", field: url})
-        refused(answer, 400, "redirect_not_allowed", field)
+        for url in ("https://evil.example/", "https://app.coditect.example.evil.example",
+                    "http://app.coditect.example/", "https://app.coditect.example@evil.example/",
+                    "https://app.coditect.example:444/", "https://evil.example/?https://app.coditect.example/",
+                    "https://APP.coditect.example/"):  # fmt: skip
+            for field in ("success_url", "cancel_url"):
+                answer = ada.api.post("/api/v1/checkout/session", {"plan_id": "pro", field: url})
+                refused(answer, 400, "redirect_not_allowed", field)
         assert count("subscriptions_checkoutsession") == 0
 
     def test_takes_an_allowed_address_and_our_own(self, ada: Customer, settings: Any) -> None:
@@ -145,9 +144,9 @@ class TestCheckoutSuccess:
             assert key not in self.page(client, session, Accept="text/html").content.decode()
         assert self.page(ada.api, session).json()["license_key"] == key
 
-    @pytest.mark.parametrize("session", ["", "cs_test_unknown", "x" * 3000, "'--", "%F0%9F%92%A9"])
-    def test_of_an_unknown_session_is_not_found(self, api: APIClient, session: str) -> None:
-        refused(self.page(api, session), 404, "checkout_not_found")
+    def test_of_an_unknown_session_is_not_found(self, api: APIClient) -> None:
+        for session in ["", "cs_test_unknown", "x" * 3000, "'--", "%F0%9F%92%A9"]:
+            refused(self.page(api, session), 404, "checkout_not_found")
 
     def test_with_a_bad_token_is_401_and_not_an_anonymous_answer(self, api: APIClient) -> None:
         refused(self.page(api, "x", Authorization="Bearer nonsense"), 401, "authentication_failed")

@@ -168,13 +168,11 @@ class TestMe:
         (one,) = ada.api.get("/api/v1/auth/me").json()["organizations"]
         assert (one["organization_id"], one["role"]) == (ada.organization_id, "owner")
 
-    @pytest.mark.parametrize(
-        "header", ["", "Bearer", "Bearer ", "Bearer a b", "Basic YTpi", "bearer nonsense", "Token x"]
-    )
-    def test_refuses_any_other_header(self, api: APIClient, ada: Customer, header: str) -> None:
-        answer = api.get("/api/v1/auth/me", headers={"Authorization": header})
-        assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="coditect"'
+    def test_refuses_any_other_header(self, api: APIClient, ada: Customer) -> None:
+        for header in ["", "Bearer", "Bearer ", "Bearer a b", "Basic YTpi", "bearer nonsense", "Token x"]:
+            answer = api.get("/api/v1/auth/me", headers={"Authorization": header})
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="coditect"'
 
     def test_refuses_an_expired_token(self, api: APIClient, ada: Customer) -> None:
         good = login(api).json()["access"]
