@@ -6,6 +6,8 @@ with its pool, is exercised by the end-to-end tests.
 
 from config.settings.local import *
 
+# Static files are found when asked for: looking all of them up is done anew by each test's client.
+WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]
 for _alias in DATABASES:
