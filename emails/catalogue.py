@@ -12,6 +12,9 @@ class EmailKind(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     WELCOME = "welcome"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  (the name of a kind)
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    INVITATION = "invitation"
     SUBSCRIPTION_CONFIRMED = "subscription_confirmed"
     LICENSE_ISSUED = "license_issued"
 

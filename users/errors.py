@@ -73,3 +73,11 @@ class SessionRevoked(DomainError):
     kind = Kind.UNAUTHENTICATED
     code = "session_revoked"
     detail = "This session has ended. Sign in again."
+
+
+class SignInNotFound(DomainError):
+    """No live session of this user has this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "session_not_found"
+    detail = "You have no such session."

@@ -1,7 +1,7 @@
 """Access and refresh tokens of users: JWTs signed by the keyring, made and read with simplejwt as the codec."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -90,14 +90,19 @@ class TokenPair:
     refresh: str
 
 
-def issue(*, user_id: UUID, session_id: UUID) -> TokenPair:
-    """Return a fresh pair for a session; the two share user and session, and each has its own `jti`."""
-    pair: list[str] = []
-    for kind in (AccessToken, RefreshToken):
-        token = kind()
+def issue(*, user_id: UUID, session_id: UUID, generation: int, issued_at: datetime) -> TokenPair:
+    """Return the pair of a session's `generation`, the refresh token as issued at `issued_at`.
+
+    The refresh token is the same text each time it is asked for (EdDSA is deterministic), so that a client whose answer
+    was lost can be given it again; the access token is a new one.
+    """
+    access, refresh = AccessToken(), RefreshToken()
+    refresh.set_iat(at_time=issued_at)
+    refresh.set_exp(from_time=issued_at)
+    refresh["jti"] = f"{session_id.hex}.{generation}"
+    for token in (access, refresh):
         token["sub"], token["sid"] = str(user_id), str(session_id)
-        pair.append(str(token))
-    return TokenPair(*pair)
+    return TokenPair(str(access), str(refresh))
 
 
 def read_access(raw: str) -> Claims:

@@ -13,6 +13,7 @@ from licenses.seats import tokens as seat_tokens
 from users.errors import NotAuthenticated
 from users.models import User
 from users.services import sessions
+from users.services.sessions import SignedIn
 
 REALM = 'Bearer realm="coditect"'
 
@@ -26,11 +27,12 @@ class AccessTokenAuthentication(BaseAuthentication):
         return None if raw is None else self.authenticate_token(raw)
 
     def authenticate_token(self, raw: str) -> tuple[Any, Any]:
-        """Return user and token; raises AuthenticationFailed."""
+        """Return the user, and as `request.auth` who they are in which session; raises AuthenticationFailed."""
         try:
-            return sessions.authenticate(access_token=raw), raw
+            signed_in = sessions.authenticate(access_token=raw)
         except NotAuthenticated as error:
             raise AuthenticationFailed(error.message) from error
+        return signed_in.user, signed_in
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401."""
@@ -55,6 +57,13 @@ def signed_in(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
+
+
+def session_id(request: Request) -> UUID:
+    """Return the session that a signed-in user's request comes from; raises NotAuthenticated."""
+    if not isinstance(request.auth, SignedIn):
+        raise NotAuthenticated
+    return request.auth.session_id
 
 
 def viewer_id(request: Request) -> UUID | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from django.http import Http404
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
@@ -16,6 +18,9 @@ from api.http.pagination import Pagination
 FILTER_BACKENDS = (DjangoFilterBackend, SearchFilter, OrderingFilter)
 
 Row = TypeVar("Row", bound=Model)
+
+
+UUID_PATTERN = "[0-9a-fA-F-]{36}"
 
 
 class ApiViewSet(ViewSet):
@@ -47,3 +52,11 @@ def client_ip(request: Request) -> str | None:
     """Return the address the connection came from."""
     address: str | None = request.META.get("REMOTE_ADDR") or None
     return address
+
+
+def uuid_in_path(text: str) -> UUID:
+    """Return the id that a path names; raises Http404 for what only looks like one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from api.v1.views.auth import AuthViewSet, MeViewSet
+from api.v1.views.auth import AuthSessionViewSet, AuthViewSet, MeViewSet
 from api.v1.views.billing import (
     CheckoutViewSet,
     PlanViewSet,
@@ -29,6 +29,9 @@ router.register("licenses", LicenseViewSet, basename="license")
 urlpatterns = [
     # The webhook's older address, still configured in places.
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
-    path("auth/me", MeViewSet.as_view({"get": "retrieve"}), name="me"),
+    path("auth/me", MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path("auth/change-password", MeViewSet.as_view({"post": "change_password"}), name="change-password"),
+    path("auth/sessions", AuthSessionViewSet.as_view({"get": "list", "delete": "destroy_others"}), name="sign-ins"),
+    path("auth/sessions/<str:pk>", AuthSessionViewSet.as_view({"delete": "destroy"}), name="sign-in"),
     *router.urls,
 ]

@@ -13,9 +13,9 @@ from emails.catalogue import EmailKind
 from emails.services import outbox
 from organizations.models import Membership, Organization, Role
 from organizations.selectors import list_belongings
-from organizations.services import data_keys
-from users.models import TokenPurpose, User
-from users.services import accounts, audit, one_time_tokens
+from organizations.services import account_mail, data_keys
+from users.models import User
+from users.services import accounts, audit
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def register(*, email: str, password: str, full_name: str, company_name: str) ->
         user.default_organization_id = organization.id
         user.save(update_fields=["default_organization_id"])
         data_keys.create(organization=organization)
-        token = _send_verification(user=user)
+        token = account_mail.queue_verification(user=user)
         tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)
         audit.record(
             action="ORGANIZATION_CREATED",
@@ -72,27 +72,6 @@ def verify_email(*, token: str) -> User:
                     },
                 )
     return user
-
-
-def resend_verification(*, email: str) -> None:
-    """Send a new verification link, if the address has an account that waits for one; tells nobody whether it has."""
-    user = accounts.find_unverified(email=email)
-    if user is not None and user.default_organization_id is not None:
-        with organization_context(user.default_organization_id):
-            _send_verification(user=user)
-
-
-def _send_verification(*, user: User) -> str:
-    token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL)
-    assert user.default_organization_id is not None  # noqa: S101  (both callers have just seen to it)
-    outbox.queue(
-        organization_id=user.default_organization_id,
-        kind=EmailKind.VERIFY_EMAIL,
-        recipient=user.email,
-        dedup_key=f"verify_email:{new_id()}",
-        data={"full_name": user.full_name, "link": f"{settings.PUBLIC_URL}/api/v1/auth/verify-email/{token}"},
-    )
-    return token
 
 
 def _slug(name: str, unique_hex: str) -> str:

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             name='OneTimeToken',
             fields=[
                 ('id', models.UUIDField(default=config.kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('verify_email', 'Verify Email')], max_length=32)),
+                ('purpose', models.CharField(choices=[('verify_email', 'Verify Email'), ('reset_password', 'Reset Password')], max_length=32)),
                 ('token_hash', models.BinaryField(max_length=32, unique=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('expires_at', models.DateTimeField()),
@@ -78,7 +78,8 @@ class Migration(migrations.Migration):
                 ('ip_address', models.GenericIPAddressField(null=True)),
                 ('user_agent', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('rotated_at', models.DateTimeField(null=True)),
+                ('generation', models.PositiveIntegerField(default=1)),
+                ('rotated_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('revoke_reason', models.CharField(blank=True, max_length=32)),

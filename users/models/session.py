@@ -9,19 +9,20 @@ from users.models.user import User
 class Session(models.Model):
     """One sign-in of one user, alive until it expires or is revoked.
 
-    A refresh rotates the token: the new one's hash takes the place of the old one's, which is kept as `previous_hash`
-    so that its reuse is recognised (RFC 9700 §4.14.2).
+    A refresh rotates the token into the next `generation`: the new one's hash takes the place of the old one's, which
+    is kept as `previous_hash` so that its reuse is recognised (RFC 9700 §4.14.2).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    generation = models.PositiveIntegerField(default=1)
     refresh_hash = models.BinaryField(max_length=32)
     previous_hash = models.BinaryField(max_length=32, null=True)
     token_version = models.PositiveIntegerField()
     ip_address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    rotated_at = models.DateTimeField(null=True)
+    rotated_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
     revoke_reason = models.CharField(max_length=32, blank=True)

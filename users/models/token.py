@@ -10,6 +10,7 @@ class TokenPurpose(models.TextChoices):
     """What a token may be used for."""
 
     VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  (the name of a purpose)
 
 
 class OneTimeToken(models.Model):

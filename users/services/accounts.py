@@ -1,5 +1,7 @@
 """Creating accounts and verifying their addresses."""
 
+from uuid import UUID
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -47,3 +49,18 @@ def verify_email(*, token: str) -> tuple[User, bool]:
 def find_unverified(*, email: str) -> User | None:
     """Return the active user of this address if it is still to be verified, else None."""
     return User.objects.filter(email=normalize_email(email), email_verified_at=None, status=UserStatus.ACTIVE).first()
+
+
+def update_profile(*, user: User, full_name: str | None = None, default_organization_id: UUID | None = None) -> User:
+    """Change what a user may change about themselves; None leaves a field as it is."""
+    if full_name is not None:
+        user.full_name = full_name.strip()
+    if default_organization_id is not None:
+        user.default_organization_id = default_organization_id
+    user.save(update_fields=["full_name", "default_organization_id"])
+    return user
+
+
+def find_active(*, email: str) -> User | None:
+    """Return the active user of an address, or None."""
+    return User.objects.filter(email=normalize_email(email), status=UserStatus.ACTIVE).first()

@@ -11,7 +11,7 @@ from config.kernel.digests import keyed_hash
 from users.errors import TokenExpired, TokenInvalid
 from users.models import OneTimeToken, TokenPurpose, User
 
-LIFETIMES = {TokenPurpose.VERIFY_EMAIL: timedelta(hours=24)}
+LIFETIMES = {TokenPurpose.VERIFY_EMAIL: timedelta(hours=24), TokenPurpose.RESET_PASSWORD: timedelta(hours=1)}
 
 
 def issue(*, user: User, purpose: TokenPurpose) -> str:

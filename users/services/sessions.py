@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -30,6 +31,14 @@ class SignIn:
     tokens: TokenPair
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """Who an access token is of, and in which session."""
+
+    user: User
+    session_id: UUID
+
+
 def login(*, email: str, password: str, ip_address: str | None = None, user_agent: str = "") -> SignIn:
     """Sign a user in with e-mail and password.
 
@@ -46,9 +55,14 @@ def login(*, email: str, password: str, ip_address: str | None = None, user_agen
         raise AccountSuspended
     if not user.email_verified:
         raise EmailNotVerified
+    return start(user=user, ip_address=ip_address, user_agent=user_agent)
+
+
+def start(*, user: User, ip_address: str | None, user_agent: str) -> SignIn:
+    """Begin a session for a user whose identity has been proven, by whatever means."""
     with transaction.atomic():
-        session_id = new_id()
-        pair = tokens.issue(user_id=user.id, session_id=session_id)
+        session_id, now = new_id(), clock.now()
+        pair = tokens.issue(user_id=user.id, session_id=session_id, generation=1, issued_at=now)
         Session.objects.create(
             id=session_id,
             user=user,
@@ -56,7 +70,8 @@ def login(*, email: str, password: str, ip_address: str | None = None, user_agen
             token_version=user.token_version,
             ip_address=ip_address,
             user_agent=user_agent[:300],
-            expires_at=clock.now() + tokens.REFRESH_LIFETIME,
+            rotated_at=now,
+            expires_at=now + tokens.REFRESH_LIFETIME,
         )
         audit.record(
             action="USER_SIGNED_IN",
@@ -71,13 +86,12 @@ def login(*, email: str, password: str, ip_address: str | None = None, user_agen
 def refresh(*, refresh_token: str) -> TokenPair:
     """Exchange a refresh token for the next pair.
 
-    Compare-and-set on the session's hash: of two callers with the same token one wins. The loser, and whoever repeats
-    it within RETRY_GRACE, also gets a pair, of which again only the latest is good. Later reuse of a rotated token
-    ends the session for everyone. Raises NotAuthenticated, SessionRevoked.
+    The session's row lock lets one of any number of callers rotate. The others, and whoever repeats the request within
+    RETRY_GRACE, are given the very token that the first one got: there is one good refresh token at any time. Later
+    reuse of a rotated one ends the session for everybody. Raises NotAuthenticated, SessionRevoked.
     """
     claims = tokens.read_refresh(refresh_token)
     presented = _hash(refresh_token)
-    reused = False
     with transaction.atomic():
         session = (
             Session.objects.select_for_update(of=("self",), no_key=True)
@@ -92,36 +106,55 @@ def refresh(*, refresh_token: str) -> TokenPair:
             raise SessionRevoked
         if session.left <= timedelta(0) or session.user.status != UserStatus.ACTIVE:
             raise SessionRevoked
-        current = bytes(session.refresh_hash) == presented
         retried = (
             session.previous_hash is not None
             and bytes(session.previous_hash) == presented
             and session.since_rotation <= RETRY_GRACE
         )
-        if current or retried:
-            pair = tokens.issue(user_id=session.user_id, session_id=session.id)
-            _rotate(session, new_hash=_hash(pair.refresh), keep_previous=retried)
-        else:
-            reused = True
+        reused = bytes(session.refresh_hash) != presented and not retried
+        if reused:
             _revoke(session, reason="token_reused")
+        elif not retried:
+            _rotate(session)
     if reused:
         raise SessionRevoked
-    return pair
+    return _pair(session)
+
+
+def revoke_others(*, user_id: UUID, session_id: UUID) -> int:
+    """End every session of a user but this one; return how many."""
+    with transaction.atomic():
+        others = list(
+            Session.objects.select_for_update(no_key=True)
+            .filter(user_id=user_id, revoked_at=None)
+            .exclude(id=session_id)
+        )
+        for session in others:
+            _revoke(session, reason="signed_out_elsewhere")
+    return len(others)
 
 
 def logout(*, refresh_token: str) -> None:
     """End the session of a refresh token; a session that has ended already stays ended. Raises NotAuthenticated."""
     claims = tokens.read_refresh(refresh_token)
+    revoke(user_id=claims.user_id, session_id=claims.session_id, reason="signed_out")
+
+
+def revoke(*, user_id: UUID, session_id: UUID, reason: str) -> bool:
+    """End a session of a user; return whether there was such a session that had not ended."""
     with transaction.atomic():
         session = (
-            Session.objects.select_for_update(no_key=True).filter(id=claims.session_id, user_id=claims.user_id).first()
+            Session.objects.select_for_update(no_key=True)
+            .filter(id=session_id, user_id=user_id, revoked_at=None)
+            .first()
         )
-        if session is not None and session.revoked_at is None:
-            _revoke(session, reason="signed_out")
+        if session is not None:
+            _revoke(session, reason=reason)
+    return session is not None
 
 
-def authenticate(*, access_token: str) -> User:
-    """Return the user of an access token whose session is alive; raises NotAuthenticated.
+def authenticate(*, access_token: str) -> SignedIn:
+    """Return who an access token is of, if its session is alive; raises NotAuthenticated.
 
     The session is looked up every time (one indexed query), so that a revoked one stops at once and not in minutes.
     """
@@ -140,16 +173,24 @@ def authenticate(*, access_token: str) -> User:
     )
     if session is None:
         raise NotAuthenticated
-    return session.user
+    return SignedIn(session.user, session.id)
 
 
-def _rotate(session: Session, *, new_hash: bytes, keep_previous: bool) -> None:
-    """Put the new hash in place; a retry within the grace keeps the token it repeated, and the grace's start."""
-    if not keep_previous:
-        session.previous_hash = session.refresh_hash
-        session.rotated_at = clock.now()
-    session.refresh_hash = new_hash
-    session.save(update_fields=["refresh_hash", "previous_hash", "rotated_at"])
+def _pair(session: Session) -> TokenPair:
+    return tokens.issue(
+        user_id=session.user_id,
+        session_id=session.id,
+        generation=session.generation,
+        issued_at=session.rotated_at,
+    )
+
+
+def _rotate(session: Session) -> None:
+    session.previous_hash = session.refresh_hash
+    session.generation += 1
+    session.rotated_at = clock.now()
+    session.refresh_hash = _hash(_pair(session).refresh)
+    session.save(update_fields=["generation", "refresh_hash", "previous_hash", "rotated_at"])
 
 
 def _revoke(session: Session, *, reason: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from users.models import User
+from users.models import Session, User
 from users.models.user import normalize_email
 
 LONGEST_TOKEN = 4096
@@ -62,6 +62,44 @@ class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 
     refresh = serializers.CharField(max_length=LONGEST_TOKEN)
+
+
+class ResetPasswordSerializer(serializers.Serializer[Any]):
+    """A mailed token and the password to set."""
+
+    token = serializers.CharField(max_length=200)
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class ChangePasswordSerializer(serializers.Serializer[Any]):
+    """The password as it is and as it shall be."""
+
+    current_password = serializers.CharField(max_length=128, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=128, trim_whitespace=False)
+
+
+class ProfileSerializer(serializers.Serializer[Any]):
+    """What users may change about themselves."""
+
+    full_name = serializers.CharField(max_length=200, required=False)
+    default_organization = serializers.CharField(
+        max_length=80, required=False, help_text="Id or slug of an organization you belong to."
+    )
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A place where the user is signed in."""
+
+    current = serializers.SerializerMethodField(help_text="Whether this request came from it.")
+
+    class Meta:
+        model = Session
+        fields = ["id", "ip_address", "user_agent", "created_at", "rotated_at", "expires_at", "current"]
+        read_only_fields = fields
+
+    def get_current(self, session: Session) -> bool:
+        """Return whether it is the caller's own."""
+        return bool(session.id == self.context["session_id"])
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):

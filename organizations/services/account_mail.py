@@ -1,0 +1,80 @@
+"""Mails about a person's account. They belong to the organization that the person calls home.
+
+Requests that name an address answer the same, after the same work, whether or not it has an account: each looks the
+address up and queues one job, and the job finds out whether there is anybody to write to.
+"""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from config.kernel import tasks
+from config.kernel.ids import new_id
+from config.kernel.tenancy import organization_context
+from emails.catalogue import EmailKind
+from emails.services import outbox
+from users.models import TokenPurpose, User
+from users.selectors import find_user
+from users.services import accounts, one_time_tokens
+
+
+def request_verification(*, email: str) -> None:
+    """Have the verification mail sent again, if the address has an account that waits for it."""
+    _enqueue("organizations.send_verification", accounts.find_unverified(email=email))
+
+
+def request_password_reset(*, email: str) -> None:
+    """Have a link to set a new password sent, if the address has an active account."""
+    _enqueue("organizations.send_password_reset", accounts.find_active(email=email))
+
+
+def send_verification(*, user_id: UUID) -> None:
+    """Send a new verification link, which voids the older ones."""
+    user = find_user(user_id=user_id)
+    if user is not None and not user.email_verified:
+        queue_verification(user=user)
+
+
+def send_password_reset(*, user_id: UUID) -> None:
+    """Send a link to set a new password, which voids the older ones."""
+    user = find_user(user_id=user_id)
+    if user is not None:
+        with transaction.atomic():
+            token = one_time_tokens.issue(user=user, purpose=TokenPurpose.RESET_PASSWORD)
+            # The token is in the fragment, which no browser sends to any server, nor any log keeps.
+            link = f"{settings.PUBLIC_URL}/reset-password#{token}"
+            _queue(user, EmailKind.PASSWORD_RESET, {"full_name": user.full_name, "link": link, "token": token})
+
+
+def queue_verification(*, user: User) -> str:
+    """Queue the verification mail in the caller's transaction; return the token it carries."""
+    with transaction.atomic():
+        token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL)
+        link = f"{settings.PUBLIC_URL}/api/v1/auth/verify-email/{token}"
+        _queue(user, EmailKind.VERIFY_EMAIL, {"full_name": user.full_name, "link": link})
+    return token
+
+
+def queue_password_changed(*, user: User) -> None:
+    """Tell a user, in the caller's transaction, that their password was changed: in case it was not them."""
+    _queue(user, EmailKind.PASSWORD_CHANGED, {"full_name": user.full_name})
+
+
+def _enqueue(job: str, user: User | None) -> None:
+    with transaction.atomic():
+        # Nobody to write to is a job as well, so that neither the answer nor its time tells.
+        tasks.enqueue(job, user_id=user.id if user is not None else new_id())
+
+
+def _queue(user: User, kind: EmailKind, data: dict[str, str]) -> None:
+    if user.default_organization_id is None:
+        return
+    with organization_context(user.default_organization_id):
+        outbox.queue(
+            organization_id=user.default_organization_id,
+            kind=kind,
+            recipient=user.email,
+            dedup_key=f"{kind}:{new_id()}",
+            data=data,
+        )
