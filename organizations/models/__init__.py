@@ -1,7 +1,18 @@
 """Tables of the organizations app."""
 
 from organizations.models.data_key import DataKey
+from organizations.models.invitation import Invitation
 from organizations.models.membership import Membership, Role
 from organizations.models.organization import Organization, OrganizationStatus
+from organizations.models.team import Team, TeamMembership
 
-__all__ = ["DataKey", "Membership", "Organization", "OrganizationStatus", "Role"]
+__all__ = [
+    "DataKey",
+    "Invitation",
+    "Membership",
+    "Organization",
+    "OrganizationStatus",
+    "Role",
+    "Team",
+    "TeamMembership",
+]

@@ -1,0 +1,159 @@
+"""Inviting people by mail, and accepting."""
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from config.kernel import clock
+from config.kernel.digests import keyed_hash
+from config.kernel.tenancy import organization_context
+from emails.catalogue import EmailKind
+from emails.services import outbox
+from organizations.errors import (
+    AlreadyMember,
+    InvitationExpired,
+    InvitationForSomebodyElse,
+    InvitationNotFound,
+    PermissionDenied,
+)
+from organizations.models import Invitation, Membership
+from organizations.roles import may_grant
+from organizations.selectors import get_organization
+from organizations.services import members
+from users.models import User
+from users.models.user import normalize_email
+from users.services import accounts, audit
+
+LIFETIME = timedelta(days=7)
+_PURPOSE = "invitation"
+
+
+def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: str, role: str) -> Invitation:
+    """Invite an address; an open invitation of the same address is replaced, and its link with it.
+
+    Raises PermissionDenied for a role above the inviter's, AlreadyMember.
+    """
+    if not may_grant(role=inviter_role, granted=role):
+        raise PermissionDenied
+    email = normalize_email(email)
+    token = secrets.token_urlsafe(32)
+    with organization_context(organization_id):
+        organization = get_organization(organization_id=organization_id, lock=True)
+        if Membership.objects.filter(user__email=email).exists():
+            raise AlreadyMember
+        Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(revoked_at=Now())
+        invitation = Invitation.objects.create(
+            organization_id=organization_id,
+            email=email,
+            role=role,
+            token_hash=keyed_hash(_PURPOSE, token),
+            invited_by_id=inviter.id,
+            expires_at=clock.now() + LIFETIME,
+        )
+        outbox.queue(
+            organization_id=organization_id,
+            kind=EmailKind.INVITATION,
+            recipient=email,
+            dedup_key=f"invitation:{invitation.id}",
+            data={
+                "inviter": inviter.full_name,
+                "organization_name": organization.name,
+                "role": role,
+                # In the fragment, which no browser sends to any server, nor any log keeps.
+                "link": f"{settings.PUBLIC_URL}/invitation#{token}",
+                "token": token,
+            },
+        )
+        _audit("INVITATION_SENT", invitation, inviter.id)
+    return invitation
+
+
+def revoke(*, organization_id: UUID, actor_id: UUID, invitation_id: UUID) -> None:
+    """Withdraw an open invitation; raises InvitationNotFound."""
+    with organization_context(organization_id):
+        invitation = (
+            Invitation.objects.select_for_update()
+            .filter(id=invitation_id, accepted_at=None, revoked_at=None)
+            .first()
+        )
+        if invitation is None:
+            raise InvitationNotFound
+        invitation.revoked_at = clock.now()
+        invitation.save(update_fields=["revoked_at"])
+        _audit("INVITATION_REVOKED", invitation, actor_id)
+
+
+def accept(*, token: str, user: User) -> UUID:
+    """Make a signed-in user the member they were invited to be; return the organization.
+
+    Raises InvitationNotFound, InvitationExpired, InvitationForSomebodyElse, AlreadyMember.
+    """
+    organization_id = _organization_of(token)
+    with organization_context(organization_id):
+        invitation = _take(token)
+        if invitation.email != user.email:
+            raise InvitationForSomebodyElse
+        _join(invitation, user)
+    return organization_id
+
+
+def accept_as_new_user(*, token: str, full_name: str, password: str) -> User:
+    """Create the invited person's account and make it a member; the mail they came by has verified the address.
+
+    Raises InvitationNotFound, InvitationExpired, EmailTaken (sign in and accept instead), WeakPassword.
+    """
+    organization_id = _organization_of(token)
+    with organization_context(organization_id):
+        invitation = _take(token)
+        user = accounts.create_user(email=invitation.email, password=password, full_name=full_name)
+        accounts.mark_verified(user=user, default_organization_id=organization_id)
+        _join(invitation, user)
+    return user
+
+
+def _organization_of(token: str) -> UUID:
+    """Return whose invitation this is, known before any context can be set; raises InvitationNotFound."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT invitation_organization(%s)", [keyed_hash(_PURPOSE, token)])
+        organization_id: UUID | None = cursor.fetchone()[0]
+    if organization_id is None:
+        raise InvitationNotFound
+    return organization_id
+
+
+def _take(token: str) -> Invitation:
+    """Return the open invitation of a token, locked: of any number of callers at once one finds it open."""
+    invitation = (
+        Invitation.objects.select_for_update()
+        .filter(token_hash=keyed_hash(_PURPOSE, token), accepted_at=None, revoked_at=None)
+        .first()
+    )
+    if invitation is None:
+        raise InvitationNotFound
+    if invitation.expires_at <= clock.now():
+        raise InvitationExpired
+    return invitation
+
+
+def _join(invitation: Invitation, user: User) -> None:
+    members.add(
+        organization_id=invitation.organization_id, user=user, role=invitation.role, actor_id=user.id
+    )
+    invitation.accepted_at = clock.now()
+    invitation.save(update_fields=["accepted_at"])
+    _audit("INVITATION_ACCEPTED", invitation, user.id)
+
+
+def _audit(action: str, invitation: Invitation, actor_id: UUID) -> None:
+    audit.record(
+        action=action,
+        organization_id=invitation.organization_id,
+        actor_id=actor_id,
+        object_type="invitation",
+        object_id=invitation.id,
+        role=invitation.role,
+    )

@@ -1,0 +1,60 @@
+"""An organization's own data: another one for a user who has one, its name, its end."""
+
+from uuid import UUID
+
+from config.kernel import tasks
+from config.kernel.ids import new_id
+from config.kernel.tenancy import organization_context
+from organizations.models import Membership, Organization, OrganizationStatus, Role
+from organizations.selectors import get_organization
+from organizations.services import data_keys
+from organizations.services.slugs import slug_for
+from users.models import User
+from users.services import audit
+
+
+def create(*, owner: User, name: str) -> Organization:
+    """Make an organization with its data key and this user as its owner; its Stripe customer is made by a job."""
+    organization_id = new_id()
+    with organization_context(organization_id):
+        organization = Organization.objects.create(
+            id=organization_id, name=name.strip(), slug=slug_for(name, organization_id)
+        )
+        Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
+        data_keys.create(organization=organization)
+        tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)
+        _audit("ORGANIZATION_CREATED", organization, owner.id)
+    return organization
+
+
+def rename(*, organization_id: UUID, actor_id: UUID, name: str) -> Organization:
+    """Give the organization another name; its slug stays, since links hold it."""
+    with organization_context(organization_id):
+        organization = get_organization(organization_id=organization_id, lock=True)
+        organization.name = name.strip()
+        organization.save(update_fields=["name"])
+        _audit("ORGANIZATION_RENAMED", organization, actor_id)
+    return organization
+
+
+def close(*, organization_id: UUID, actor_id: UUID) -> None:
+    """Close the organization for good: nobody belongs to it any more, and its data keys are destroyed.
+
+    What was encrypted under them cannot be read again, here or in any backup that does not hold the keys.
+    """
+    with organization_context(organization_id):
+        organization = get_organization(organization_id=organization_id, lock=True)
+        organization.status = OrganizationStatus.CLOSED
+        organization.save(update_fields=["status"])
+        data_keys.destroy(organization_id=organization_id)
+        _audit("ORGANIZATION_CLOSED", organization, actor_id)
+
+
+def _audit(action: str, organization: Organization, actor_id: UUID) -> None:
+    audit.record(
+        action=action,
+        organization_id=organization.id,
+        actor_id=actor_id,
+        object_type="organization",
+        object_id=organization.id,
+    )
