@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, QuerySet
 
 from organizations.errors import OrganizationNotFound
-from organizations.models import Membership, Organization, Role
+from organizations.models import Invitation, Membership, Organization, Role, Team, TeamMembership
 from users.models import User
 
 
@@ -43,9 +44,12 @@ def list_belongings(*, user_id: UUID) -> list[Belonging]:
         return [Belonging(*row) for row in cursor.fetchall()]
 
 
-def get_organization(*, organization_id: UUID) -> Organization:
-    """Return the organization of the current context; raises OrganizationNotFound."""
-    organization = Organization.objects.filter(id=organization_id).first()
+def get_organization(*, organization_id: UUID, lock: bool = False) -> Organization:
+    """Return the organization of the current context, its row locked on request; raises OrganizationNotFound."""
+    organizations = Organization.objects.filter(id=organization_id)
+    if lock:
+        organizations = organizations.select_for_update(no_key=True)
+    organization = organizations.first()
     if organization is None:
         raise OrganizationNotFound
     return organization
@@ -63,3 +67,23 @@ def find_for_billing(*, organization_id: str, stripe_customer_id: str) -> Organi
         return Organization.objects.filter(id=UUID(organization_id)).first()
     except ValueError:
         return Organization.objects.filter(stripe_customer_id=stripe_customer_id).first()
+
+
+def list_members() -> QuerySet[Membership]:
+    """Return the memberships of the current organization with their users, oldest first."""
+    return Membership.objects.select_related("user").order_by("id")
+
+
+def list_invitations() -> QuerySet[Invitation]:
+    """Return the current organization's invitations that are still open, newest first."""
+    return Invitation.objects.filter(accepted_at=None, revoked_at=None).order_by("-id")
+
+
+def list_teams() -> QuerySet[Team]:
+    """Return the current organization's teams, each with `members_count`, by name."""
+    return Team.objects.annotate(members_count=Count("memberships")).order_by("name")
+
+
+def list_team_members(*, team_id: UUID) -> QuerySet[TeamMembership]:
+    """Return who is in a team, oldest first."""
+    return TeamMembership.objects.filter(team_id=team_id).select_related("user").order_by("id")

@@ -1,6 +1,8 @@
 """Version 1 of the API: one router, a line a resource. Paths have no trailing slash; one that is sent is dropped."""
 
-from django.urls import path
+from typing import Any
+
+from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from api.v1.views.auth import AuthSessionViewSet, AuthViewSet, MeViewSet
@@ -11,8 +13,15 @@ from api.v1.views.billing import (
     WebhookViewSet,
 )
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
+from api.v1.views.organizations import MemberViewSet, OrganizationViewSet
 from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
+from api.v1.views.teams import (
+    AcceptInvitationViewSet,
+    InvitationViewSet,
+    TeamMemberViewSet,
+    TeamViewSet,
+)
 
 router = SimpleRouter(trailing_slash=False)
 router.register("auth", AuthViewSet, basename="auth")
@@ -26,6 +35,24 @@ router.register("licenses", SeatViewSet, basename="seat")
 router.register("licenses", LicenseKeyViewSet, basename="license-key")
 router.register("licenses", LicenseViewSet, basename="license")
 
+Methods = dict[str, Any]
+LIST_AND_CREATE: Methods = {"get": "list", "post": "create"}
+ONE: Methods = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+CHANGE: Methods = {"patch": "partial_update", "delete": "destroy"}
+DELETE: Methods = {"delete": "destroy"}
+
+ORGANIZATION_ROUTES = [
+    path("transfer-ownership", OrganizationViewSet.as_view({"post": "transfer_ownership"}), name="transfer"),
+    path("members", MemberViewSet.as_view({"get": "list"}), name="members"),
+    path("members/<str:user_id>", MemberViewSet.as_view(CHANGE), name="member"),
+    path("invitations", InvitationViewSet.as_view(LIST_AND_CREATE), name="invitations"),
+    path("invitations/<str:invitation_id>", InvitationViewSet.as_view(DELETE), name="invitation"),
+    path("teams", TeamViewSet.as_view(LIST_AND_CREATE), name="teams"),
+    path("teams/<str:team_id>", TeamViewSet.as_view(CHANGE), name="team"),
+    path("teams/<str:team_id>/members", TeamMemberViewSet.as_view(LIST_AND_CREATE), name="team-members"),
+    path("teams/<str:team_id>/members/<str:user_id>", TeamMemberViewSet.as_view(DELETE), name="team-member"),
+]
+
 urlpatterns = [
     # The webhook's older address, still configured in places.
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
@@ -34,4 +61,8 @@ urlpatterns = [
     path("auth/sessions", AuthSessionViewSet.as_view({"get": "list", "delete": "destroy_others"}), name="sign-ins"),
     path("auth/sessions/<str:pk>", AuthSessionViewSet.as_view({"delete": "destroy"}), name="sign-in"),
     *router.urls,
+    path("organizations", OrganizationViewSet.as_view(LIST_AND_CREATE), name="organizations"),
+    path("organizations/<str:organization>/", include(ORGANIZATION_ROUTES)),
+    path("organizations/<str:organization>", OrganizationViewSet.as_view(ONE), name="organization"),
+    path("invitations/accept", AcceptInvitationViewSet.as_view({"post": "create"}), name="accept-invitation"),
 ]

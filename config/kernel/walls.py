@@ -43,7 +43,7 @@ def tenant_wall(
 
 def grant(table: str, privileges: str, *, to: str = APP) -> RunSQL:
     """Grant what a role may do with a table; `coditect_worker` inherits all that `coditect_app` may."""
-    return RunSQL(sql=f"GRANT {privileges} ON {table} TO {to}", reverse_sql=f"REVOKE ALL ON {table} FROM {to}")
+    return RunSQL(sql=f"GRANT {privileges} ON {table} TO {to}", reverse_sql=f"REVOKE {privileges} ON {table} FROM {to}")
 
 
 def definer_function(*, signature: str, returns: str, body: str, language: str = "sql", to: str = APP) -> RunSQL:

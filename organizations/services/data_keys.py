@@ -53,3 +53,8 @@ def create(*, organization: Organization) -> None:
         version=FIRST_VERSION,
         wrapped_key=envelope.wrap(envelope.new_data_key(), str(organization.id), str(FIRST_VERSION)),
     )
+
+
+def destroy(*, organization_id: UUID) -> None:
+    """Destroy every data key of an organization, inside its context: what they encrypted cannot be read again."""
+    DataKey.objects.filter(organization_id=organization_id).delete()

@@ -76,7 +76,7 @@ def revoke(*, organization_id: UUID, actor_id: UUID, invitation_id: UUID) -> Non
     """Withdraw an open invitation; raises InvitationNotFound."""
     with organization_context(organization_id):
         invitation = (
-            Invitation.objects.select_for_update()
+            Invitation.objects.select_for_update(no_key=True)
             .filter(id=invitation_id, accepted_at=None, revoked_at=None)
             .first()
         )
@@ -128,7 +128,7 @@ def _organization_of(token: str) -> UUID:
 def _take(token: str) -> Invitation:
     """Return the open invitation of a token, locked: of any number of callers at once one finds it open."""
     invitation = (
-        Invitation.objects.select_for_update()
+        Invitation.objects.select_for_update(no_key=True)
         .filter(token_hash=keyed_hash(_PURPOSE, token), accepted_at=None, revoked_at=None)
         .first()
     )
@@ -140,9 +140,7 @@ def _take(token: str) -> Invitation:
 
 
 def _join(invitation: Invitation, user: User) -> None:
-    members.add(
-        organization_id=invitation.organization_id, user=user, role=invitation.role, actor_id=user.id
-    )
+    members.add(organization_id=invitation.organization_id, user=user, role=invitation.role, actor_id=user.id)
     invitation.accepted_at = clock.now()
     invitation.save(update_fields=["accepted_at"])
     _audit("INVITATION_ACCEPTED", invitation, user.id)

@@ -67,7 +67,7 @@ def transfer_ownership(*, organization_id: UUID, owner_id: UUID, to_user_id: UUI
 
 def _lock(organization_id: UUID, user_id: UUID) -> Membership:
     """Return a membership; the organization's row lock makes any two such changes wait for each other."""
-    Organization.objects.select_for_update().get(id=organization_id)
+    Organization.objects.select_for_update(no_key=True).get(id=organization_id)
     membership = Membership.objects.filter(user_id=user_id).first()
     if membership is None:
         raise MemberNotFound

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.text import slugify
 
 from config.kernel import tasks
 from config.kernel.ids import new_id
@@ -14,6 +13,7 @@ from emails.services import outbox
 from organizations.models import Membership, Organization, Role
 from organizations.selectors import list_belongings
 from organizations.services import account_mail, data_keys
+from organizations.services.slugs import slug_for
 from users.models import User
 from users.services import accounts, audit
 
@@ -36,7 +36,7 @@ def register(*, email: str, password: str, full_name: str, company_name: str) ->
     with organization_context(organization_id):
         user = accounts.create_user(email=email, password=password, full_name=full_name)
         organization = Organization.objects.create(
-            id=organization_id, name=company_name.strip(), slug=_slug(company_name, organization_id.hex)
+            id=organization_id, name=company_name.strip(), slug=slug_for(company_name, organization_id)
         )
         Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
         user.default_organization_id = organization.id
@@ -72,8 +72,3 @@ def verify_email(*, token: str) -> User:
                     },
                 )
     return user
-
-
-def _slug(name: str, unique_hex: str) -> str:
-    """Return a readable slug that no other organization can have: the name and the end of the id (its random part)."""
-    return f"{slugify(name)[:60] or 'organization'}-{unique_hex[-10:]}"

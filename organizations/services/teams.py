@@ -43,9 +43,7 @@ def add_member(*, organization_id: UUID, actor_id: UUID, team_id: UUID, user_id:
         team = get(team_id=team_id)
         if not Membership.objects.filter(user_id=user_id).exists():
             raise MemberNotFound
-        _, created = TeamMembership.objects.get_or_create(
-            organization_id=organization_id, team=team, user_id=user_id
-        )
+        _, created = TeamMembership.objects.get_or_create(organization_id=organization_id, team=team, user_id=user_id)
         if created:
             _audit("TEAM_MEMBER_ADDED", team, actor_id, user_id=str(user_id))
 

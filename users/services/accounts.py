@@ -64,3 +64,9 @@ def update_profile(*, user: User, full_name: str | None = None, default_organiza
 def find_active(*, email: str) -> User | None:
     """Return the active user of an address, or None."""
     return User.objects.filter(email=normalize_email(email), status=UserStatus.ACTIVE).first()
+
+
+def mark_verified(*, user: User, default_organization_id: UUID) -> None:
+    """Take a new user's address for verified, since they came by a mail to it, and give them their organization."""
+    User.objects.filter(id=user.id).update(email_verified_at=Now(), default_organization_id=default_organization_id)
+    user.refresh_from_db()

@@ -1,0 +1,232 @@
+"""Invitations into an organization, and its teams."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.authentication import signed_in, viewer_id
+from api.http.schema import errors
+from api.http.views import ApiViewSet, uuid_in_path
+from api.v1.serializers import organizations as shapes
+from api.v1.views.organizations import DENIED, ORGANIZATION, PAGE, member_of
+from config.kernel.tenancy import organization_context
+from organizations import errors as failures
+from organizations import selectors
+from organizations.roles import Permission
+from organizations.services import invitations, teams
+from users import errors as user_failures
+
+
+class InvitationViewSet(ApiViewSet):
+    """Open invitations of an organization."""
+
+    @extend_schema(
+        summary="List the open invitations",
+        parameters=[ORGANIZATION, *PAGE],
+        responses={200: shapes.InvitationSerializer(many=True), **errors(*DENIED, auth=True)},
+    )
+    def list(self, request: Request, organization: str) -> Response:
+        """Return them, newest first."""
+        member = member_of(request, organization, Permission.MANAGE_MEMBERS)
+        with organization_context(member.organization_id):
+            return self.page(
+                request, selectors.list_invitations(), lambda rows: shapes.InvitationSerializer(rows, many=True).data
+            )
+
+    @extend_schema(
+        summary="Invite somebody",
+        description="By mail, for 7 days. Inviting an address again replaces its open invitation.",
+        parameters=[ORGANIZATION],
+        request=shapes.InviteSerializer,
+        responses={
+            201: shapes.InvitationSerializer,
+            **errors(*DENIED, failures.AlreadyMember, body=True, auth=True),
+        },
+    )
+    def create(self, request: Request, organization: str) -> Response:
+        """Send the invitation."""
+        member = member_of(request, organization, Permission.MANAGE_MEMBERS)
+        sent = invitations.invite(
+            organization_id=member.organization_id,
+            inviter=signed_in(request),
+            inviter_role=member.role,
+            **self.parse(shapes.InviteSerializer, request),
+        )
+        return Response(shapes.InvitationSerializer(sent).data, status=201)
+
+    @extend_schema(
+        summary="Withdraw an invitation",
+        parameters=[ORGANIZATION],
+        responses={204: None, **errors(*DENIED, failures.InvitationNotFound, auth=True)},
+    )
+    def destroy(self, request: Request, organization: str, invitation_id: str) -> Response:
+        """Revoke it."""
+        member = member_of(request, organization, Permission.MANAGE_MEMBERS)
+        invitations.revoke(
+            organization_id=member.organization_id,
+            actor_id=signed_in(request).id,
+            invitation_id=uuid_in_path(invitation_id),
+        )
+        return Response(status=204)
+
+
+class AcceptInvitationViewSet(ApiViewSet):
+    """The invited person's side."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="Accept an invitation",
+        description="Signed in: join with this account. Without: send name and password, and the account is made.",
+        request=shapes.AcceptSerializer,
+        responses={
+            200: shapes.AcceptedSerializer,
+            **errors(
+                failures.InvitationNotFound,
+                failures.InvitationExpired,
+                failures.InvitationForSomebodyElse,
+                failures.AlreadyMember,
+                user_failures.EmailTaken,
+                user_failures.WeakPassword,
+                user_failures.NotAuthenticated,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Join the organization."""
+        body = self.parse(shapes.AcceptSerializer, request)
+        if viewer_id(request) is not None:
+            user = signed_in(request)
+            organization_id = invitations.accept(token=body["token"], user=user)
+        elif "full_name" in body and "password" in body:
+            user = invitations.accept_as_new_user(**body)
+            organization_id = user.default_organization_id
+        else:
+            raise user_failures.NotAuthenticated("Sign in, or send full_name and password to make an account.")
+        return Response(shapes.AcceptedSerializer({"organization_id": organization_id, "user_id": user.id}).data)
+
+
+class TeamViewSet(ApiViewSet):
+    """Teams of an organization."""
+
+    @extend_schema(
+        summary="List the teams",
+        parameters=[ORGANIZATION, *PAGE],
+        responses={200: shapes.TeamSerializer(many=True), **errors(failures.OrganizationNotFound, auth=True)},
+    )
+    def list(self, request: Request, organization: str) -> Response:
+        """Return them by name."""
+        member = member_of(request, organization)
+        with organization_context(member.organization_id):
+            return self.page(request, selectors.list_teams(), lambda rows: shapes.TeamSerializer(rows, many=True).data)
+
+    @extend_schema(
+        summary="Create a team",
+        parameters=[ORGANIZATION],
+        request=shapes.NameSerializer,
+        responses={201: shapes.TeamSerializer, **errors(*DENIED, failures.TeamNameTaken, body=True, auth=True)},
+    )
+    def create(self, request: Request, organization: str) -> Response:
+        """Create it."""
+        member = member_of(request, organization, Permission.MANAGE_TEAMS)
+        made = teams.create(
+            organization_id=member.organization_id,
+            actor_id=signed_in(request).id,
+            **self.parse(shapes.NameSerializer, request),
+        )
+        return Response(shapes.TeamSerializer(made).data, status=201)
+
+    @extend_schema(
+        summary="Rename a team",
+        parameters=[ORGANIZATION],
+        request=shapes.NameSerializer,
+        responses={
+            200: shapes.TeamSerializer,
+            **errors(*DENIED, failures.TeamNotFound, failures.TeamNameTaken, body=True, auth=True),
+        },
+    )
+    def partial_update(self, request: Request, organization: str, team_id: str) -> Response:
+        """Give it another name."""
+        member = member_of(request, organization, Permission.MANAGE_TEAMS)
+        renamed = teams.rename(
+            organization_id=member.organization_id,
+            actor_id=signed_in(request).id,
+            team_id=uuid_in_path(team_id),
+            **self.parse(shapes.NameSerializer, request),
+        )
+        return Response(shapes.TeamSerializer(renamed).data)
+
+    @extend_schema(
+        summary="Dissolve a team",
+        parameters=[ORGANIZATION],
+        responses={204: None, **errors(*DENIED, failures.TeamNotFound, auth=True)},
+    )
+    def destroy(self, request: Request, organization: str, team_id: str) -> Response:
+        """Delete it; its members stay in the organization."""
+        member = member_of(request, organization, Permission.MANAGE_TEAMS)
+        teams.delete(
+            organization_id=member.organization_id, actor_id=signed_in(request).id, team_id=uuid_in_path(team_id)
+        )
+        return Response(status=204)
+
+
+class TeamMemberViewSet(ApiViewSet):
+    """Who is in a team."""
+
+    @extend_schema(
+        summary="List a team's members",
+        parameters=[ORGANIZATION, *PAGE],
+        responses={
+            200: shapes.TeamMemberSerializer(many=True),
+            **errors(failures.OrganizationNotFound, failures.TeamNotFound, auth=True),
+        },
+    )
+    def list(self, request: Request, organization: str, team_id: str) -> Response:
+        """Return them, oldest first."""
+        member = member_of(request, organization)
+        with organization_context(member.organization_id):
+            team = teams.get(team_id=uuid_in_path(team_id))
+            return self.page(
+                request,
+                selectors.list_team_members(team_id=team.id),
+                lambda rows: shapes.TeamMemberSerializer(rows, many=True).data,
+            )
+
+    @extend_schema(
+        summary="Put a member into a team",
+        parameters=[ORGANIZATION],
+        request=shapes.UserIdSerializer,
+        responses={
+            204: None,
+            **errors(*DENIED, failures.TeamNotFound, failures.MemberNotFound, body=True, auth=True),
+        },
+    )
+    def create(self, request: Request, organization: str, team_id: str) -> Response:
+        """Add them; again is fine."""
+        member = member_of(request, organization, Permission.MANAGE_TEAMS)
+        teams.add_member(
+            organization_id=member.organization_id,
+            actor_id=signed_in(request).id,
+            team_id=uuid_in_path(team_id),
+            **self.parse(shapes.UserIdSerializer, request),
+        )
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Take a member out of a team",
+        parameters=[ORGANIZATION],
+        responses={204: None, **errors(*DENIED, failures.TeamNotFound, failures.MemberNotFound, auth=True)},
+    )
+    def destroy(self, request: Request, organization: str, team_id: str, user_id: str) -> Response:
+        """Remove them."""
+        member = member_of(request, organization, Permission.MANAGE_TEAMS)
+        teams.remove_member(
+            organization_id=member.organization_id,
+            actor_id=signed_in(request).id,
+            team_id=uuid_in_path(team_id),
+            user_id=uuid_in_path(user_id),
+        )
+        return Response(status=204)
