@@ -62,6 +62,8 @@ SETTINGS = [
         "EXPOSE_VERIFICATION_TOKEN", bool, False, "Registration answers with the mail's token. Local and test only."
     ),
     Setting("SEAT_LEASE_SECONDS", int, 360, "Length of a seat lease. The contract says 360; tests shorten it."),
+    Setting("TRUSTED_PROXY_COUNT", int, 0, "How many proxies of ours stand before the web; 0: none."),
+    Setting("RATELIMIT_ENABLE", bool, True, "Rate limits. Off in local and test runs only."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
 ]
 

@@ -38,6 +38,7 @@ ORGANIZATION_HEADER = OpenApiParameter(
 GENERAL = {
     400: [("invalid", "The body breaks a rule; `attr` names the field.")],
     401: [("authentication_failed", "The token is not valid or has expired.")],
+    429: [("rate_limited", "Too many requests; Retry-After says when to try again.")],
     503: [("service_unavailable", "A store does not answer; Retry-After says when to try again.")],
 }
 
@@ -68,6 +69,24 @@ def _response(status: int, codes: list[tuple[str, str]]) -> OpenApiResponse:
 
 class OperationSchema(AutoSchema):
     """Names operations after their route's words."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """Return the operation, with its rate limits in words and as an answer."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        limits = getattr(handler, "rate_limits", ())
+        if operation is None or not limits:
+            return operation
+        told = "Rate limit: " + ", ".join(f"{limit.rate} per {limit.per}" for limit in limits) + "."
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description", ""), told]))
+        answers = operation["responses"]
+        limited = self._get_response_for_code(_response(429, GENERAL[429]), "429")  # type: ignore[no-untyped-call]
+        if "429" in answers:
+            answers["429"]["description"] += "\n" + limited["description"]
+        else:
+            answers["429"] = limited
+        operation["responses"] = dict(sorted(answers.items()))
+        return operation
 
     def get_tags(self) -> list[str]:
         """Group by the first word of the path."""

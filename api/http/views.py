@@ -48,12 +48,6 @@ class ApiViewSet(ViewSet):
         return paginator.get_paginated_response(shape(page or []))
 
 
-def client_ip(request: Request) -> str | None:
-    """Return the address the connection came from."""
-    address: str | None = request.META.get("REMOTE_ADDR") or None
-    return address
-
-
 def uuid_in_path(text: str) -> UUID:
     """Return the id that a path names; raises Http404 for what only looks like one."""
     try:

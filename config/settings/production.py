@@ -17,6 +17,7 @@ CSRF_COOKIE_SECURE = True
 _UNSAFE = {
     "SECRET_KEY is shorter than 50 characters": len(SECRET_KEY) < 50,
     "EXPOSE_VERIFICATION_TOKEN is on": EXPOSE_VERIFICATION_TOKEN,
+    "RATELIMIT_ENABLE is off": not RATELIMIT_ENABLE,
     "EMAIL_PROVIDER=mailbox keeps mails instead of sending them": EMAIL_PROVIDER == "mailbox",
     "SMTP_URL is empty, with EMAIL_PROVIDER=smtp": EMAIL_PROVIDER == "smtp" and not SMTP_URL,
     "STRIPE_API_BASE points away from Stripe": bool(STRIPE_API_BASE),

@@ -1,6 +1,7 @@
 """Inviting people by mail, and accepting."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -87,8 +88,16 @@ def revoke(*, organization_id: UUID, actor_id: UUID, invitation_id: UUID) -> Non
         _audit("INVITATION_REVOKED", invitation, actor_id)
 
 
-def accept(*, token: str, user: User) -> UUID:
-    """Make a signed-in user the member they were invited to be; return the organization.
+@dataclass(frozen=True)
+class Joined:
+    """Who now belongs where."""
+
+    organization_id: UUID
+    user_id: UUID
+
+
+def accept(*, token: str, user: User) -> Joined:
+    """Make a signed-in user the member they were invited to be.
 
     Raises InvitationNotFound, InvitationExpired, InvitationForSomebodyElse, AlreadyMember.
     """
@@ -97,11 +106,10 @@ def accept(*, token: str, user: User) -> UUID:
         invitation = _take(token)
         if invitation.email != user.email:
             raise InvitationForSomebodyElse
-        _join(invitation, user)
-    return organization_id
+        return _join(invitation, user)
 
 
-def accept_as_new_user(*, token: str, full_name: str, password: str) -> User:
+def accept_as_new_user(*, token: str, full_name: str, password: str) -> Joined:
     """Create the invited person's account and make it a member; the mail they came by has verified the address.
 
     Raises InvitationNotFound, InvitationExpired, EmailTaken (sign in and accept instead), WeakPassword.
@@ -111,8 +119,7 @@ def accept_as_new_user(*, token: str, full_name: str, password: str) -> User:
         invitation = _take(token)
         user = accounts.create_user(email=invitation.email, password=password, full_name=full_name)
         accounts.mark_verified(user=user, default_organization_id=organization_id)
-        _join(invitation, user)
-    return user
+        return _join(invitation, user)
 
 
 def _organization_of(token: str) -> UUID:
@@ -139,11 +146,12 @@ def _take(token: str) -> Invitation:
     return invitation
 
 
-def _join(invitation: Invitation, user: User) -> None:
+def _join(invitation: Invitation, user: User) -> Joined:
     members.add(organization_id=invitation.organization_id, user=user, role=invitation.role, actor_id=user.id)
     invitation.accepted_at = clock.now()
     invitation.save(update_fields=["accepted_at"])
     _audit("INVITATION_ACCEPTED", invitation, user.id)
+    return Joined(invitation.organization_id, user.id)
 
 
 def _audit(action: str, invitation: Invitation, actor_id: UUID) -> None:

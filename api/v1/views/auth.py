@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import session_id, signed_in
+from api.http.client_ip import client_ip
+from api.http.rate_limits import Limit, by_body, by_ip, by_user, limited
 from api.http.schema import errors
-from api.http.views import UUID_PATTERN, ApiViewSet, client_ip, uuid_in_path
+from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import auth as shapes
 from organizations.errors import OrganizationNotFound
 from organizations.selectors import get_belonging, list_belongings
@@ -18,6 +20,14 @@ from organizations.services import account_mail, credentials, sign_up
 from users import errors as failures
 from users.selectors import list_sessions
 from users.services import accounts, sessions
+
+PER_ADDRESS = Limit("3/h", by_body("email"), "address", guards_credentials=True)
+LOGIN = (
+    Limit("10/m", by_ip, "IP", guards_credentials=True),
+    Limit("5/m", by_body("email"), "account", guards_credentials=True),
+    # The delay grows: whoever keeps on guessing waits for the hour.
+    Limit("30/h", by_body("email"), "account", guards_credentials=True),
+)
 
 
 class AuthViewSet(ApiViewSet):
@@ -45,6 +55,7 @@ class AuthViewSet(ApiViewSet):
         ],
     )
     @action(detail=False, methods=["post"])
+    @limited(Limit("20/h", by_ip, "IP", guards_credentials=True))
     def register(self, request: Request) -> Response:
         """Create the account."""
         made = sign_up.register(**self.parse(shapes.RegisterSerializer, request))
@@ -88,6 +99,7 @@ class AuthViewSet(ApiViewSet):
         responses={202: None, **errors(body=True)},
     )
     @action(detail=False, methods=["post"], url_path="resend-verification")
+    @limited(PER_ADDRESS)
     def resend_verification(self, request: Request) -> Response:
         """Queue another verification mail."""
         account_mail.request_verification(**self.parse(shapes.EmailSerializer, request))
@@ -102,6 +114,7 @@ class AuthViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @limited(*LOGIN)
     def login(self, request: Request) -> Response:
         """Start a session."""
         signed_in = sessions.login(
@@ -126,6 +139,7 @@ class AuthViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"], url_path="token/refresh")
+    @limited(Limit("60/m", by_ip, "IP"))
     def refresh(self, request: Request) -> Response:
         """Rotate the pair."""
         pair = sessions.refresh(refresh_token=self.parse(shapes.RefreshSerializer, request)["refresh"])
@@ -149,6 +163,7 @@ class AuthViewSet(ApiViewSet):
         responses={202: None, **errors(body=True)},
     )
     @action(detail=False, methods=["post"], url_path="forgot-password")
+    @limited(PER_ADDRESS)
     def forgot_password(self, request: Request) -> Response:
         """Queue the mail."""
         account_mail.request_password_reset(**self.parse(shapes.EmailSerializer, request))
@@ -164,6 +179,7 @@ class AuthViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"], url_path="reset-password")
+    @limited(Limit("20/h", by_ip, "IP", guards_credentials=True))
     def reset_password(self, request: Request) -> Response:
         """Set the password."""
         credentials.reset_password(**self.parse(shapes.ResetPasswordSerializer, request))
@@ -210,6 +226,7 @@ class MeViewSet(ApiViewSet):
             **errors(failures.InvalidCredentials, failures.WeakPassword, body=True, auth=True),
         },
     )
+    @limited(Limit("10/m", by_user, "user", guards_credentials=True))
     def change_password(self, request: Request) -> Response:
         """Set the new password."""
         credentials.change_password(

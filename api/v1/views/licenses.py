@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import viewer_id
 from api.http.filters import MomentFilter
+from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -140,6 +141,7 @@ class LicenseKeyViewSet(ApiViewSet):
         responses={200: shapes.ValidationSerializer, **errors(failures.HardwareIdInvalid, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @limited(Limit("60/m", by_ip, "IP"))
     def validate(self, request: Request) -> Response:
         """Return the verdict."""
         body = self.parse(shapes.ValidateSerializer, request)
@@ -172,6 +174,7 @@ class LicenseKeyViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @limited(Limit("60/m", by_ip, "IP"))
     def activate(self, request: Request) -> Response:
         """Bind the machine."""
         activated = activation.activate(**self.parse(shapes.ActivateSerializer, request), holder=holder(request))

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, viewer_id
+from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -34,6 +35,16 @@ BEAT_FAILURES = (
 )
 RELEASE_FAILURES = (failures.SessionNotFound, failures.TokenMismatch, failures.SeatTokenInvalid)
 SESSION_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+
+SEATS_PER_IP = Limit("600/m", by_ip, "IP")
+BEATS = Limit("20/m", by_body("session_id"), "session")
+
+
+def by_path_id(request: Request) -> str | None:
+    """Count by the session named in the path."""
+    match = request.resolver_match
+    return match.kwargs.get("pk") if match else None
 
 
 class SeatViewSet(ApiViewSet):
@@ -64,6 +75,7 @@ class SeatViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @limited(SEATS_PER_IP, Limit("10/m", by_body("license_key", "hardware_id"), "licence and machine"))
     def acquire(self, request: Request) -> Response:
         """Lease a seat."""
         body = self.parse(shapes.AcquireSerializer, request)
@@ -85,6 +97,7 @@ class SeatViewSet(ApiViewSet):
         responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @limited(SEATS_PER_IP, BEATS)
     def heartbeat(self, request: Request) -> Response:
         """Renew the lease."""
         body = self.parse(shapes.SeatTokenSerializer, request)
@@ -99,6 +112,7 @@ class SeatViewSet(ApiViewSet):
         responses={204: None, **errors(*RELEASE_FAILURES, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @limited(SEATS_PER_IP)
     def release(self, request: Request) -> Response:
         """Give the seat back."""
         body = self.parse(shapes.SeatTokenSerializer, request)
@@ -120,6 +134,7 @@ class SessionViewSet(ApiViewSet):
         responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
     )
     @action(detail=True, methods=["patch"])
+    @limited(SEATS_PER_IP, Limit("20/m", by_path_id, "session"))
     def heartbeat(self, request: Request, pk: str) -> Response:
         """Renew the lease."""
         session_id, claims = _session_id(pk), self._claims(request)
@@ -138,6 +153,7 @@ class SessionViewSet(ApiViewSet):
         parameters=[SESSION_ID],
         responses={204: None, **errors(*RELEASE_FAILURES, auth=True)},
     )
+    @limited(SEATS_PER_IP)
     def destroy(self, request: Request, pk: str) -> Response:
         """Give the seat back."""
         session_id, claims = _session_id(pk), self._claims(request)

@@ -99,14 +99,12 @@ class AcceptInvitationViewSet(ApiViewSet):
         """Join the organization."""
         body = self.parse(shapes.AcceptSerializer, request)
         if viewer_id(request) is not None:
-            user = signed_in(request)
-            organization_id = invitations.accept(token=body["token"], user=user)
+            joined = invitations.accept(token=body["token"], user=signed_in(request))
         elif "full_name" in body and "password" in body:
-            user = invitations.accept_as_new_user(**body)
-            organization_id = user.default_organization_id
+            joined = invitations.accept_as_new_user(**body)
         else:
             raise user_failures.NotAuthenticated("Sign in, or send full_name and password to make an account.")
-        return Response(shapes.AcceptedSerializer({"organization_id": organization_id, "user_id": user.id}).data)
+        return Response(shapes.AcceptedSerializer(joined).data)
 
 
 class TeamViewSet(ApiViewSet):

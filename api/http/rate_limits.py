@@ -1,0 +1,96 @@
+"""Rate limits of routes, declared beside the action they limit: `@limited(Limit("20/h", by_ip, …))`."""
+
+import functools
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.conf import settings
+from rest_framework.request import Request
+
+from api.http.authentication import viewer_id
+from api.http.client_ip import client_ip
+from config.kernel import rate_limits
+from config.kernel.errors import DomainError, Kind
+from config.kernel.rate_limits import Rate
+
+Action = TypeVar("Action", bound=Callable[..., Any])
+KeyOf = Callable[[Request], str | None]
+
+
+class RateLimited(DomainError):
+    """The caller asks too often."""
+
+    kind = Kind.RATE_LIMITED
+    code = "rate_limited"
+    detail = "Too many requests. Wait before you try again."
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So often per key; a key of None is not counted. `guards_credentials`: counted in the process without Redis."""
+
+    rate: str
+    key: KeyOf
+    per: str
+    guards_credentials: bool = False
+
+
+def limited(*limits: Limit) -> Callable[[Action], Action]:
+    """Limit an action; the first limit that is exceeded answers 429 with Retry-After."""
+
+    def decorate(action: Action) -> Action:
+        @functools.wraps(action)
+        def checked(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+            if settings.RATELIMIT_ENABLE:
+                for limit in limits:
+                    _check(action.__qualname__, limit, request)
+            return action(view, request, *args, **kwargs)
+
+        checked.rate_limits = limits  # type: ignore[attr-defined]  # read by the schema
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def by_ip(request: Request) -> str:
+    """Count by address; a household of IPv6 (/64) counts as one."""
+    address = client_ip(request) or "unknown"
+    if ":" in address:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address)
+    return address
+
+
+def by_body(*fields: str) -> KeyOf:
+    """Count by body fields, as they would be stored; not counted when one is missing or no text."""
+
+    def key(request: Request) -> str | None:
+        data = request.data
+        values = [data.get(field) if isinstance(data, dict) else None for field in fields]
+        if not all(isinstance(value, str) for value in values):
+            return None
+        return "|".join(str(value).strip().lower() for value in values)
+
+    return key
+
+
+def by_user(request: Request) -> str | None:
+    """Count by signed-in user, else by address."""
+    user_id = viewer_id(request)
+    return str(user_id) if user_id else by_ip(request)
+
+
+def _check(name: str, limit: Limit, request: Request) -> None:
+    value = limit.key(request)
+    if value is None:
+        return
+    wait = rate_limits.hit(
+        request._request,
+        group=f"{name}:{limit.per}",
+        value=value,
+        rate=Rate(limit.rate),
+        guards_credentials=limit.guards_credentials,
+    )
+    if wait is not None:
+        raise RateLimited(retry_after=wait)

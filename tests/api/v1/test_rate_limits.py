@@ -1,0 +1,134 @@
+"""Rate limits: 429 with Retry-After, per address, account, machine and session, with Redis and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import override_settings
+from rest_framework.test import APIClient
+
+from config.kernel import rate_limits
+from config.kernel.rate_limits import ProcessCounter, Rate
+from config.kernel.redis import breaker
+from tests import journey
+from tests.plugins import servers
+
+pytestmark = pytest.mark.usefixtures("db")
+WRONG = {"email": "nobody@example.com", "password": "Wrong-Horse-1"}
+
+
+@pytest.fixture(autouse=True)
+def limits_on() -> Iterator[None]:
+    with override_settings(RATELIMIT_ENABLE=True):
+        yield
+
+
+def statuses(api: APIClient, times: int, path: str, body: dict[str, str], **extra: str) -> list[int]:
+    """Post the same thing several times and return the statuses."""
+    return [api.post(path, body, **extra).status_code for _ in range(times)]
+
+
+class TestLogin:
+    def test_of_one_account_is_limited_whatever_the_address(self) -> None:
+        first = statuses(APIClient(REMOTE_ADDR="192.0.2.1"), 5, "/api/v1/auth/login", WRONG)
+        other = APIClient(REMOTE_ADDR="192.0.2.2").post("/api/v1/auth/login", WRONG)
+        assert (first, other.status_code) == ([401] * 5, 429)
+        assert other.json()["errors"][0]["code"] == "rate_limited"
+        assert 1 <= int(other["Retry-After"]) <= 60
+
+    def test_of_one_address_is_limited_whatever_the_account(self) -> None:
+        api = APIClient(REMOTE_ADDR="192.0.2.1")
+        answers = [
+            api.post("/api/v1/auth/login", {**WRONG, "email": f"nobody{number}@example.com"}).status_code
+            for number in range(11)
+        ]
+        assert answers == [401] * 10 + [429]
+
+    def test_counts_the_same_account_in_any_case(self) -> None:
+        api = APIClient()
+        statuses(api, 3, "/api/v1/auth/login", WRONG)
+        assert statuses(api, 3, "/api/v1/auth/login", {**WRONG, "email": "NoBody@Example.com "})[-1] == 429
+
+    def test_counts_a_household_of_ipv6_as_one(self) -> None:
+        answers = [
+            APIClient(REMOTE_ADDR=f"2001:db8::{number:x}")
+            .post("/api/v1/auth/login", {**WRONG, "email": f"nobody{number}@example.com"})
+            .status_code
+            for number in range(1, 12)
+        ]
+        assert answers[-1] == 429
+
+    def test_without_redis_is_limited_by_the_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter())
+        servers.current().redis.kill()
+        try:
+            answers = statuses(APIClient(REMOTE_ADDR="192.0.2.9"), 6, "/api/v1/auth/login", WRONG)
+        finally:
+            servers.current().redis.start()
+            breaker.reset()
+        assert answers == [401] * 5 + [429]
+
+
+class TestProxies:
+    def test_the_callers_own_header_is_not_believed(self) -> None:
+        api = APIClient(REMOTE_ADDR="192.0.2.1")
+        answers = [
+            api.post(
+                "/api/v1/auth/login",
+                {**WRONG, "email": f"nobody{number}@example.com"},
+                HTTP_X_FORWARDED_FOR=f"198.51.100.{number}",
+            ).status_code
+            for number in range(11)
+        ]
+        assert answers[-1] == 429
+
+    def test_the_entry_of_our_own_proxy_is(self) -> None:
+        api = APIClient(REMOTE_ADDR="10.0.0.1")
+        with override_settings(TRUSTED_PROXY_COUNT=1):
+            answers = [
+                api.post(
+                    "/api/v1/auth/login",
+                    {**WRONG, "email": f"nobody{number}@example.com"},
+                    HTTP_X_FORWARDED_FOR=f"203.0.113.7, 198.51.100.{number}",
+                ).status_code
+                for number in range(11)
+            ]
+        assert answers == [401] * 11
+
+
+class TestSeats:
+    def test_acquire_is_limited_per_licence_and_machine(self) -> None:
+        licensed = journey.licensed()
+        body = {"license_key": licensed.license_key, "hardware_id": "machine-0001"}
+        answers = statuses(licensed.customer.api, 11, "/api/v1/licenses/acquire", body)
+        assert answers == [201] + [200] * 9 + [429]
+        other = licensed.customer.api.post("/api/v1/licenses/acquire", {**body, "hardware_id": "machine-0002"})
+        assert other.status_code == 201
+
+    def test_heartbeat_is_limited_per_session(self) -> None:
+        licensed = journey.licensed()
+        api = licensed.customer.api
+        seat = api.post(
+            "/api/v1/licenses/acquire", {"license_key": licensed.license_key, "hardware_id": "machine-0001"}
+        ).json()
+        body = {"session_id": seat["session_id"], "signed_token": seat["signed_token"]}
+        assert statuses(api, 21, "/api/v1/licenses/heartbeat", body) == [200] * 20 + [429]
+
+    def test_without_redis_are_let_through(self) -> None:
+        licensed = journey.licensed()
+        body = {"license_key": licensed.license_key, "hardware_id": "machine-0001"}
+        servers.current().redis.kill()
+        try:
+            answers = statuses(licensed.customer.api, 12, "/api/v1/licenses/acquire", body)
+        finally:
+            servers.current().redis.start()
+            breaker.reset()
+        assert answers == [201] + [200] * 11
+
+
+class TestProcessCounter:
+    def test_says_how_long_to_wait_once_it_is_too_often(self) -> None:
+        counter = ProcessCounter()
+        waits = [counter.hit("login", "someone", Rate("2/h")) for _ in range(3)]
+        assert waits[:2] == [None, None]
+        assert waits[2] is not None
+        assert 0 < waits[2] <= 3600
