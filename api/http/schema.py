@@ -10,6 +10,7 @@ from rest_framework import serializers
 from api.http.errors import STATUSES
 from api.http.tenancy import HEADER
 from config.kernel.errors import DomainError
+from config.kernel.idempotency import IdempotencyInFlight, IdempotencyKeyReused
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -74,8 +75,12 @@ class OperationSchema(AutoSchema):
         """Return the operation, with its rate limits in words and as an answer."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        if operation is None:
+            return None
+        if getattr(handler, "idempotent", False):
+            self._tell_idempotency(operation)
         limits = getattr(handler, "rate_limits", ())
-        if operation is None or not limits:
+        if not limits:
             return operation
         told = "Rate limit: " + ", ".join(f"{limit.rate} per {limit.per}" for limit in limits) + "."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description", ""), told]))
@@ -87,6 +92,27 @@ class OperationSchema(AutoSchema):
             answers["429"] = limited
         operation["responses"] = dict(sorted(answers.items()))
         return operation
+
+    def _tell_idempotency(self, operation: dict[str, Any]) -> None:
+        """Add the Idempotency-Key header and what it can be answered with."""
+        operation.setdefault("parameters", []).append(
+            {
+                "in": "header",
+                "name": "Idempotency-Key",
+                "schema": {"type": "string", "maxLength": 255},
+                "description": "Repeat a request with the same key and body, and get the first answer again (24 h).",
+            }
+        )
+        for failure in (IdempotencyInFlight, IdempotencyKeyReused):
+            status = STATUSES[failure.kind]
+            answer = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                _response(status, [(failure.code, failure.detail)]), str(status)
+            )
+            if str(status) in operation["responses"]:
+                operation["responses"][str(status)]["description"] += "\n" + answer["description"]
+            else:
+                operation["responses"][str(status)] = answer
+        operation["responses"] = dict(sorted(operation["responses"].items()))
 
     def get_tags(self) -> list[str]:
         """Group by the first word of the path."""

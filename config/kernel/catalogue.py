@@ -9,6 +9,7 @@ GLOBAL_TABLES = {
     "users_onetimetoken": "proves something about a person",
     "subscriptions_plan": "the price list",
     "subscriptions_webhookevent": "a provider's event, before its organization is known",
+    "kernel_idempotentrequest": "a repeated request, found by a keyed hash; its answer is encrypted",
     "emails_mailboxmessage": "mails of local and test runs, which exist nowhere else",
     "django_migrations": "Django",
     "django_content_type": "Django",

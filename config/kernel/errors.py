@@ -14,6 +14,7 @@ class Kind(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     GONE = "gone"
+    UNPROCESSABLE = "unprocessable"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
 

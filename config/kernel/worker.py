@@ -9,6 +9,8 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
+from config.kernel import idempotency
+
 logger = logging.getLogger(__name__)
 
 STALLED_AFTER_SECONDS = 10
@@ -27,6 +29,11 @@ def prepare(app: App) -> None:
     )
     async def rescue_stalled_jobs(timestamp: int) -> None:
         await rescue(app)
+
+    @app.periodic(cron="17 * * * *")
+    @app.task(name="kernel.forget_old_requests", queueing_lock="kernel.forget_old_requests", pass_context=False)
+    def forget_old_requests(timestamp: int) -> None:
+        idempotency.forget_old()
 
 
 def _absorb_lock_races(app: App) -> None:

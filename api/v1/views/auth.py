@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import session_id, signed_in
 from api.http.client_ip import client_ip
+from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_body, by_ip, by_user, limited
 from api.http.schema import errors
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
@@ -56,6 +57,7 @@ class AuthViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["post"])
     @limited(Limit("20/h", by_ip, "IP", guards_credentials=True))
+    @idempotent
     def register(self, request: Request) -> Response:
         """Create the account."""
         made = sign_up.register(**self.parse(shapes.RegisterSerializer, request))

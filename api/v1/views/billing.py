@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import signed_in
+from api.http.idempotency import idempotent
 from api.http.schema import ORGANIZATION_HEADER, errors
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
@@ -68,6 +69,7 @@ class CheckoutViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @idempotent
     def session(self, request: Request) -> Response:
         """Open the session."""
         member = belonging(request, Permission.MANAGE_BILLING)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import viewer_id
 from api.http.filters import MomentFilter
+from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors
 from api.http.tenancy import belonging
@@ -175,6 +176,7 @@ class LicenseKeyViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["post"])
     @limited(Limit("60/m", by_ip, "IP"))
+    @idempotent
     def activate(self, request: Request) -> Response:
         """Bind the machine."""
         activated = activation.activate(**self.parse(shapes.ActivateSerializer, request), holder=holder(request))

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import signed_in
+from api.http.idempotency import idempotent
 from api.http.schema import errors
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
@@ -46,6 +47,7 @@ class OrganizationViewSet(ApiViewSet):
         request=shapes.NameSerializer,
         responses={201: shapes.OrganizationSerializer, **errors(body=True, auth=True)},
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         """Create it."""
         made = profile.create(owner=signed_in(request), **self.parse(shapes.NameSerializer, request))

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import signed_in, viewer_id
+from api.http.idempotency import idempotent
 from api.http.schema import errors
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
@@ -44,6 +45,7 @@ class InvitationViewSet(ApiViewSet):
             **errors(*DENIED, failures.AlreadyMember, body=True, auth=True),
         },
     )
+    @idempotent
     def create(self, request: Request, organization: str) -> Response:
         """Send the invitation."""
         member = member_of(request, organization, Permission.MANAGE_MEMBERS)
@@ -127,6 +129,7 @@ class TeamViewSet(ApiViewSet):
         request=shapes.NameSerializer,
         responses={201: shapes.TeamSerializer, **errors(*DENIED, failures.TeamNameTaken, body=True, auth=True)},
     )
+    @idempotent
     def create(self, request: Request, organization: str) -> Response:
         """Create it."""
         member = member_of(request, organization, Permission.MANAGE_TEAMS)
