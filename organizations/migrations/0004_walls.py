@@ -15,8 +15,18 @@ class Migration(migrations.Migration):
         grant("organizations_teammembership", "SELECT, INSERT, DELETE"),
         tenant_wall("organizations_invitation"),
         grant("organizations_invitation", "SELECT, INSERT, UPDATE"),
-        # Closing an organization destroys its keys.
-        grant("organizations_datakey", "DELETE"),
+        # Closing an organization destroys its keys; nothing else that serves can.
+        definer_function(
+            signature="destroy_data_keys(asked_organization uuid)",
+            returns="void",
+            language="plpgsql",
+            body="""
+                BEGIN
+                    DELETE FROM organizations_datakey k USING organizations_organization o
+                    WHERE k.organization_id = asked_organization AND o.id = asked_organization AND o.status = 'closed';
+                END
+            """,
+        ),
         # The token's hash is a secret of 256 bits: who can ask for it holds the invitation.
         definer_function(
             signature="invitation_organization(asked_hash bytea)",

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.db import connection
+
 from config.kernel import envelope
 from config.kernel.tenancy import current_organization_id
 from organizations.models import DataKey, Organization
@@ -56,5 +58,9 @@ def create(*, organization: Organization) -> None:
 
 
 def destroy(*, organization_id: UUID) -> None:
-    """Destroy every data key of an organization, inside its context: what they encrypted cannot be read again."""
-    DataKey.objects.filter(organization_id=organization_id).delete()
+    """Destroy every data key of an organization that is closed: what they encrypted cannot be read again.
+
+    No serving role may delete keys; the function `destroy_data_keys` may, and only those of a closed organization.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT destroy_data_keys(%s)", [organization_id])

@@ -25,11 +25,15 @@ class Operation:
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    def url(self, value: str | None = None) -> str:
-        """Return the path with every parameter filled in: by `value`, or by an id or key that nobody has."""
+    def url(self, value: str | None = None, *, organization: str = ANY_ID) -> str:
+        """Return the path with every parameter filled in: by `value`, or by an id or key that nobody has.
+
+        `organization` stands for an organization in the path, so that what lies behind its door can be reached.
+        """
 
         def fill(match: re.Match[str]) -> str:
-            return value or (ANY_KEY if match[1] == "license_key" else ANY_ID)
+            own = {"license_key": ANY_KEY, "organization": organization}
+            return value or own.get(match[1], ANY_ID)
 
         return re.sub(r"\{(\w+)\}", fill, self.path)
 

@@ -31,7 +31,7 @@ class Web:
             [sys.executable, *WEB_ARGV, "--host", LOOPBACK, "--port", str(self.port), "config.wsgi:application"],
             log=servers.current().folder / f"{name}.log",
             # The local settings, because those of the test suite go without the connection pool.
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.local"},
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.local", "RATELIMIT_ENABLE": "false"},
             cwd=servers.ROOT,
         )
         # As many connections as there are callers, and never through a proxy of somebody's shell.

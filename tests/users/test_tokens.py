@@ -22,6 +22,7 @@ from users import tokens
 from users.errors import NotAuthenticated
 
 USER, SESSION = new_id(), new_id()
+SIGNED_IN_AT = datetime.now(UTC)
 SOON = datetime.now(UTC) + timedelta(hours=1)
 
 
@@ -115,6 +116,11 @@ def _with_payload(token: str, payload: dict[str, Any]) -> str:
     return f"{head}.{encoded(payload)}.{signature}"
 
 
+def issued(generation: int) -> tokens.TokenPair:
+    """Return the tokens of one generation of a session."""
+    return tokens.issue(user_id=USER, session_id=SESSION, generation=generation, issued_at=SIGNED_IN_AT)
+
+
 class TestReadAccess:
     def test_believes_a_good_token(self) -> None:
         assert tokens.read_access(signed(claims())) == tokens.Claims(USER, SESSION)
@@ -125,7 +131,7 @@ class TestReadAccess:
             tokens.read_access(FORGED[forgery]())
 
     def test_refuses_a_refresh_token_and_the_reverse(self) -> None:
-        pair = tokens.issue(user_id=USER, session_id=SESSION)
+        pair = issued(1)
         with pytest.raises(NotAuthenticated):
             tokens.read_access(pair.refresh)
         with pytest.raises(NotAuthenticated):
@@ -134,12 +140,16 @@ class TestReadAccess:
 
 
 class TestIssue:
-    def test_never_gives_the_same_token_twice(self) -> None:
-        issued = {token for _ in range(20) for token in vars(tokens.issue(user_id=USER, session_id=SESSION)).values()}
-        assert len(issued) == 40
+    def test_gives_each_generation_a_refresh_token_of_its_own(self) -> None:
+        assert len({issued(generation).refresh for generation in range(20)}) == 20
+
+    def test_gives_a_generation_the_same_refresh_token_again_and_a_new_access_token(self) -> None:
+        one, again = issued(1), issued(1)
+        assert one.refresh == again.refresh
+        assert one.access != again.access
 
     def test_says_little_in_a_token_anybody_can_read(self) -> None:
-        payload = jwt.decode(tokens.issue(user_id=USER, session_id=SESSION).access, options={"verify_signature": False})
+        payload = jwt.decode(issued(1).access, options={"verify_signature": False})
         assert set(payload) == {"token_type", "exp", "iat", "jti", "sub", "sid", "aud", "iss"}
         assert payload["exp"] - payload["iat"] == 300
         assert UUID(payload["sub"]) == USER
