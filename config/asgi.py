@@ -1,6 +1,7 @@
 """The ASGI application, for servers that speak ASGI (docs/adr/0001-server.md says why WSGI is the default)."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from django.core.asgi import get_asgi_application
 
@@ -8,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_asgi_application()
 
-from api.http.requests import Utf8AsgiRequest  # noqa: E402
 from config.kernel.checks import refuse_strong_role  # noqa: E402  (Django must be set up first)
 
-application.request_class = Utf8AsgiRequest
-refuse_strong_role()
+# In a thread: some servers import this inside their event loop, where Django refuses to ask the database.
+with ThreadPoolExecutor(max_workers=1) as _thread:
+    _thread.submit(refuse_strong_role).result()

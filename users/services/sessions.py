@@ -159,21 +159,18 @@ def authenticate(*, access_token: str) -> SignedIn:
     The session is looked up every time (one indexed query), so that a revoked one stops at once and not in minutes.
     """
     claims = tokens.read_access(access_token)
-    session = (
-        Session.objects.select_related("user")
-        .filter(
-            id=claims.session_id,
-            user_id=claims.user_id,
-            user__status=UserStatus.ACTIVE,
-            user__token_version=F("token_version"),
-            revoked_at=None,
-            expires_at__gt=Now(),
-        )
-        .first()
-    )
-    if session is None:
+    users = list(User.objects.raw(_SIGNED_IN, [claims.session_id, claims.user_id]))
+    if not users:
         raise NotAuthenticated
-    return SignedIn(session.user, session.id)
+    return SignedIn(users[0], claims.session_id)
+
+
+# By hand, because every request asks it: building and compiling the same join again took more than half of its time.
+_SIGNED_IN = """
+select u.* from users_session s join users_user u on u.id = s.user_id
+where s.id = %s and s.user_id = %s and s.revoked_at is null and s.expires_at > statement_timestamp()
+  and u.status = 'active' and u.token_version = s.token_version
+"""
 
 
 def _pair(session: Session) -> TokenPair:
