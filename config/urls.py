@@ -20,6 +20,8 @@ urlpatterns = [
     path("health/ready", health.ready),
     path(".well-known/jwks.json", pages.jwks),
     path("local/mailbox", pages.local_mailbox),
+    path("reset-password", pages.mailed_link, {"page": "reset_password"}),
+    path("invitation", pages.mailed_link, {"page": "invitation"}),
     path("django-admin/", admin.site.urls),
 ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import cache_control
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from config.kernel.keyring import Purpose, keyring
@@ -35,6 +35,15 @@ LOCAL_DOORS = [Door("/local/mailbox", "Mailbox", "Mails that a local run would h
 def front(request: HttpRequest) -> HttpResponse:
     """Show what is where."""
     return render(request, "api/front.html", {"doors": DOORS + (LOCAL_DOORS if settings.LOCAL_MAILBOX else [])})
+
+
+@require_safe
+@never_cache
+def mailed_link(request: HttpRequest, page: str) -> HttpResponse:
+    """Show the form that a mailed link leads to; the token behind its # never reaches us before it is sent."""
+    response = render(request, f"api/{page}.html")
+    response["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 @require_safe
