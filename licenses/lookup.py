@@ -39,6 +39,7 @@ class FoundLicense:
     access_policy: str
     require_activation: bool
     activated: bool
+    holds_seat: bool
     role: str | None
     now: datetime
 

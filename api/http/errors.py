@@ -11,6 +11,7 @@ from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from config.kernel.database import is_outage, outage
 from config.kernel.errors import DependencyUnavailable, DomainError, Kind
 
 STATUSES = {
@@ -43,6 +44,8 @@ class DomainExceptionHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         """Return the API exception for a known failure; anything else goes on as it is, to end as a 500."""
         if isinstance(exc, OperationalError | InterfaceError):
+            if is_outage(exc):
+                outage.noticed()
             exc = DependencyUnavailable(retry_after=DATABASE_RETRY_SECONDS)
         if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
             return exceptions.ParseError("The body is too large.", code="payload_too_large")

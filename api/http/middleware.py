@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from api.http.errors import error_response
+from api.http.errors import DATABASE_RETRY_SECONDS, error_response
+from config.kernel.database import outage
+from config.kernel.errors import DependencyUnavailable
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -39,6 +41,26 @@ class NulMiddleware:
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return error_response(400, "invalid_request", "The address contains a NUL character.")
         return self.get_response(request)
+
+
+class DatabaseOutageMiddleware:
+    """Answers 503 at once while PostgreSQL is known not to answer, so that whoever asks whether we live is heard."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let one request a second find out whether it is over."""
+        if not request.path_info.startswith(API_PREFIX):
+            return self.get_response(request)
+        if outage.lasts():
+            refused = error_response(503, DependencyUnavailable.code, DependencyUnavailable.detail)
+            refused["Retry-After"] = str(DATABASE_RETRY_SECONDS)
+            return refused
+        response = self.get_response(request)
+        if response.status_code != 503:
+            outage.over()
+        return response
 
 
 class BodySizeMiddleware:

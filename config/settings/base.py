@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "api.http.middleware.TrailingSlashMiddleware",
     "api.http.middleware.NulMiddleware",
     "api.http.middleware.BodySizeMiddleware",
+    "api.http.middleware.DatabaseOutageMiddleware",
     "api.http.middleware.ApiPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             returns="""TABLE (id uuid, organization_id uuid, tier varchar, features jsonb, max_seats integer,
                 seats_used bigint, status varchar, suspension_reason varchar, expires_at timestamptz,
                 grace_period_ends_at timestamptz, access_policy varchar, require_activation boolean,
-                activated boolean, role varchar, looked_up_at timestamptz)""",
+                activated boolean, holds_seat boolean, role varchar, looked_up_at timestamptz)""",
             body="""
                 SELECT l.id, l.organization_id, l.tier, l.features, l.max_seats,
                     (SELECT count(*) FROM licenses_licensesession s
@@ -32,6 +32,11 @@ class Migration(migrations.Migration):
                         SELECT FROM licenses_activation a
                         WHERE a.organization_id = l.organization_id AND a.license_id = l.id
                           AND a.hardware_hash = asking_machine),
+                    asking_machine IS NOT NULL AND EXISTS (
+                        SELECT FROM licenses_licensesession s
+                        WHERE s.organization_id = l.organization_id AND s.license_id = l.id
+                          AND s.hardware_hash = asking_machine AND s.ended_at IS NULL
+                          AND s.expires_at > clock_timestamp()),
                     (SELECT m.role FROM organizations_membership m
                      WHERE m.organization_id = l.organization_id AND m.user_id = asking_user),
                     clock_timestamp()

@@ -57,7 +57,8 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     lookup.refuse_unless_usable(found)
     reservation = f"reservation:{new_id()}"
     gate = store.reserve(license_id=found.id, hardware_hash=machine, limit=found.max_seats, reservation=reservation)
-    if gate.verdict is Verdict.FULL:
+    # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
+    if gate.verdict is Verdict.FULL and not found.holds_seat:
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
     outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):

@@ -1,16 +1,18 @@
 """PostgreSQL stopped and killed under a real web process, which stays up, says so, and goes on when it is back."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from config.kernel.database import POOL_WAIT_SECONDS
 from deploy.local.postgres import Postgres
 from tests.concurrency import history, seated_license
 from tests.concurrency.together import Point, held, wait_until
 from tests.concurrency.web import Machine, Web
 
 AT_MOST_SECONDS = 5.0
-"""A caller waits for a connection from the pool for three seconds, and not much longer."""
+"""A caller waits for a connection from the pool for POOL_WAIT_SECONDS, and not much longer."""
 BACK_WITHIN_SECONDS = 20.0
 
 
@@ -35,6 +37,22 @@ class TestStoppedPostgres:
         assert machine.acquire().json()["session_id"] == seat["session_id"]
         assert web.http.get("/health/ready").status_code == 200
         assert web.pids() == pids, "it recovered, it was not restarted"
+
+
+class TestHealth:
+    def test_says_that_the_process_lives_while_others_wait_for_postgres(self, web: Web, postgres: Postgres) -> None:
+        license_ = seated_license.issue(seats=1)
+        asking = [Machine(web, license_.key, f"machine-{number:04}").acquire for number in range(20)]
+        postgres.stop()
+        with ThreadPoolExecutor(20) as threads:
+            answers = [threads.submit(ask) for ask in asking]
+            began = time.monotonic()
+            assert web.http.get("/health/live").status_code == 200
+            # Every thread may be waiting for the pool once; without the outage being known, each waits again and again.
+            assert time.monotonic() - began < 2 * POOL_WAIT_SECONDS
+            assert {answer.result().status_code for answer in answers} == {503}
+        postgres.start()
+        wait_until(lambda: asking[0]().status_code in {200, 201}, seconds=BACK_WITHIN_SECONDS)
 
 
 class TestKilledPostgres:

@@ -207,3 +207,16 @@ class TestOldNews:
         assert granted.status_code == 201
         assert machine.release(granted.json()).status_code == 204
         assert stranger.acquire().status_code == 201
+
+
+class TestForgottenHolder:
+    def test_gets_its_own_seat_back_past_a_gate_full_of_strangers(self, web: Web) -> None:
+        license_ = seated_license.issue(seats=2)
+        holder, newcomer = (Machine(web, license_.key, name) for name in ("machine-0001", "machine-0002"))
+        seat = holder.acquire().json()
+        redis_client().flushall()
+        for stranger in (b"1" * 32, b"2" * 32):
+            store.reserve(license_id=license_.id, hardware_hash=stranger, limit=2, reservation="stale")
+        again = holder.acquire()
+        assert (again.status_code, again.json()["session_id"]) == (200, seat["session_id"])
+        assert newcomer.acquire().status_code == 429
