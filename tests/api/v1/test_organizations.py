@@ -84,13 +84,13 @@ class TestInvitation:
     def test_is_accepted_once_by_fifty_at_once(self) -> None:
         owner, guest = journey.sign_up(), journey.sign_up()
         token = invite(owner, guest.email)
-        bearer = guest.api._credentials["HTTP_AUTHORIZATION"]
+        signed_in = guest.api.post("/api/v1/auth/login", {"email": guest.email, "password": journey.PASSWORD}).json()
         statuses: list[int] = []
         start = threading.Barrier(50)
 
         def accept() -> None:
             api = APIClient()
-            api.credentials(HTTP_AUTHORIZATION=bearer)
+            api.credentials(HTTP_AUTHORIZATION=f"Bearer {signed_in['access']}")
             start.wait()
             statuses.append(api.post("/api/v1/invitations/accept", {"token": token}).status_code)
             connections.close_all()
