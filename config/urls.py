@@ -9,6 +9,9 @@ from api.pages import views as pages
 
 admin.site.site_header = "CODITECT staff"
 admin.site.site_title = "CODITECT"
+# Packages register tables of their own, which the web's role may not read.
+for _model in [model for model in admin.site._registry if model._meta.app_label not in {"users", "subscriptions"}]:
+    admin.site.unregister(_model)
 
 urlpatterns = [
     path("", pages.front),

@@ -4,15 +4,20 @@ Handlers take ids, make one call and are idempotent: a job killed half-way runs 
 (docs/adr/0002-queue.md); nothing else in the project imports it.
 """
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from procrastinate import App, RetryStrategy
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as _app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
+
+logger = logging.getLogger(__name__)
 
 Handler = TypeVar("Handler", bound=Callable[..., None])
 
@@ -24,10 +29,23 @@ def task(name: str, *, retry: RetryStrategy = RETRY) -> Callable[[Handler], Hand
     """Register a function as the handler of jobs named `name` (`app.verb_object`)."""
 
     def register(handler: Handler) -> Handler:
-        _app.task(name=name, retry=retry)(handler)
+        _app.task(name=name, retry=retry)(_told_when_failing(name, handler))
         return handler
 
     return register
+
+
+def _told_when_failing(name: str, handler: Callable[..., None]) -> Callable[..., None]:
+    """Log a failure where it happens: the queue keeps no traceback, and calls a failure that is retried information."""
+
+    def run(**arguments: Any) -> None:
+        try:
+            handler(**arguments)
+        except Exception:
+            logger.exception("job %s failed", name, extra={"arguments": arguments})
+            raise
+
+    return run
 
 
 def periodic(name: str, *, cron: str) -> Callable[[Handler], Handler]:
@@ -41,7 +59,7 @@ def periodic(name: str, *, cron: str) -> Callable[[Handler], Handler]:
         def run(timestamp: int) -> None:
             handler()
 
-        registered = _app.task(name=name, queueing_lock=name, retry=False)(run)
+        registered = _app.task(name=name, queueing_lock=name, retry=False)(_told_when_failing(name, run))
         _app.periodic(cron=cron)(registered)
         return handler
 
@@ -57,17 +75,20 @@ def enqueue(name: str, **arguments: UUID | str | int) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a job is enqueued in the transaction that causes it")
     plain: dict[str, Any] = {key: str(value) if isinstance(value, UUID) else value for key, value in arguments.items()}
-    _enqueuing_app().configure_task(name, allow_unknown=False).defer(**plain)
+    if name not in _app.tasks:
+        raise LookupError(f"no job is named {name}")
+    configure_task(name=name, job_manager=_jobs()).defer(**plain)
 
 
 @lru_cache(maxsize=1)
-def _enqueuing_app() -> App:
+def _jobs() -> JobManager:
     """Return the queue on Django's own connection.
 
     Inside a worker the queue's app holds a connection of its own, and a job enqueued over that would survive the
-    rollback of the work that caused it.
+    rollback of the work that caused it, or run before its COMMIT. (A task's own `defer`, and an app made by
+    `with_connector`, go over that connection as well.)
     """
-    return _app.with_connector(DjangoConnector())
+    return JobManager(DjangoConnector())
 
 
 def run_worker(*, until_idle: bool = False) -> None:

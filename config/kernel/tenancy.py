@@ -63,7 +63,7 @@ def system_context(*, reason: str) -> Iterator[None]:
     """Run the block in one transaction across all organizations, as the role `coditect_system`; `reason` is logged."""
     if _organization.get() is not None:
         raise RuntimeError("the system door does not open from inside an organization")
-    logger.debug("system door opened", extra={"reason": reason})
+    logger.info("system door opened", extra={"reason": reason})
     with transaction.atomic(using=SYSTEM_ALIAS):
         token = _system.set(True)
         try:

@@ -111,6 +111,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 KEYS_DIR = ENV["KEYS_DIR"]
+# A deployment whose key folder is not mounted must fail, not begin anew with keys of its own.
+CREATE_MISSING_KEYS = False
 LOOKUP_HASH_KEY = ENV["LOOKUP_HASH_KEY"]
 
 STRIPE_SECRET_KEY = ENV["STRIPE_SECRET_KEY"]

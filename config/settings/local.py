@@ -3,4 +3,5 @@
 from config.settings.base import *
 
 LOCAL_MAILBOX = True
+CREATE_MISSING_KEYS = True
 EXPOSE_VERIFICATION_TOKEN = True

@@ -14,7 +14,7 @@ from deploy.local.postgres_binaries import PostgresNotFoundError
 from deploy.local.postgres_cluster import PostgresError
 from deploy.local.progress import complain, note, paint
 from deploy.local.redis_binaries import RedisNotFoundError
-from deploy.local.running_stack import NotRunningError, manage, print_environment, psql
+from deploy.local.running_stack import NotRunningError, manage, print_environment, psql, role_for
 from deploy.local.stack import PortTakenError, Stack, Started
 from deploy.local.supervisor import ComponentFailedError, StopFlag, StopRequestedError
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "run":
                 return run(home)
             case "manage":
-                return manage(home, options.role, options.arguments)
+                return manage(home, options.role or role_for(options.arguments), options.arguments)
             case "env":
                 return print_environment(home, options.role)
             case "psql":
@@ -111,7 +111,7 @@ def _welcome(home: Home, url: str, started: Started) -> None:
 Three things to try, in another terminal:
   curl {url}/api/v1/plans
   curl -X POST {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
-    -d '{{"email": "ada@example.com", "password": "Analytical-1843", "full_name": "Ada", "company_name": "Engines"}}'
+    -d '{{"email": "grace@example.com", "password": "Compiler-1952", "full_name": "Grace", "company_name": "Univac"}}'
   {_demo_command(home)}
 
 Ctrl-C stops everything.""")
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run")
     manage_command = commands.add_parser("manage")
-    manage_command.add_argument("--as", dest="role", choices=LOGIN_ROLES, default="app")
+    manage_command.add_argument("--as", dest="role", choices=LOGIN_ROLES)
     manage_command.add_argument("arguments", nargs=argparse.REMAINDER)
     env = commands.add_parser("env")
     env.add_argument("role", nargs="?", choices=LOGIN_ROLES, default="app")

@@ -1,8 +1,8 @@
 """The record of seats in PostgreSQL, which decides every grant and every beat (HOUSE, variant 1).
 
-Acquire locks the licence row FOR UPDATE and only then, in a second statement, reads clock and leases: what it counts
-can have changed no more. A beat locks it FOR SHARE before it reads the clock, so that a lapsed lease is never revived
-under an acquire that has given its seat away.
+Acquire locks the licence row (FOR NO KEY UPDATE) and only then, in a second statement, reads clock and leases: what it
+counts can have changed no more. A beat locks it FOR SHARE before it reads the clock, so that a lapsed lease is never
+revived under an acquire that has given its seat away.
 """
 
 from dataclasses import dataclass

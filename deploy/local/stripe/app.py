@@ -27,6 +27,7 @@ def build(store: Store, *, api_key: str | None, clock: Callable[[], int], base_u
     control = Control(store)
     routes = Map(
         [
+            Rule("/", endpoint=_front, methods=["GET"]),
             Rule("/health", endpoint=_health, methods=["GET"]),
             Rule("/c/pay/<session_id>", endpoint=checkout.answer, methods=["GET", "POST"]),
             Rule("/p/session/<session_id>", endpoint=portal.answer, methods=["GET", "POST"]),
@@ -49,6 +50,15 @@ def build(store: Store, *, api_key: str | None, clock: Callable[[], int], base_u
         return answer
 
     return application
+
+
+def _front(request: Request) -> Response:
+    text = (
+        "This is the local stand-in for Stripe, not Stripe.\n\n"
+        "The API is at /v1, as at api.stripe.com. Checkout pages are opened through it: ./dev demo opens one.\n"
+        "What was delivered to the webhook: /_local/deliveries\n"
+    )
+    return Response(text, content_type="text/plain; charset=utf-8")
 
 
 def _health(request: Request) -> Response:
