@@ -113,6 +113,17 @@ class TestOrder:
         assert as_owner("select status, quantity from subscriptions_subscription") == [("past_due", 7)]
         assert {status for _, status, _ in events()} == {"completed"}
 
+    def test_an_end_is_never_taken_back_not_even_by_stripe(self) -> None:
+        _, told = pay(journey.sign_up())
+        tell(*told)
+        run_jobs()
+        as_owner("update subscriptions_subscription set status = 'canceled'")
+        as_owner("update licenses_license set status = 'inactive'")
+        tell(*(anew(event) for event in told))
+        run_jobs()
+        assert as_owner("select status from subscriptions_subscription") == [("canceled",)]
+        assert licenses() == ["inactive"]
+
     def test_what_an_event_says_itself_is_not_believed_but_asked_for(self) -> None:
         _, told = pay(journey.sign_up())
         (created,) = only(told, "customer.subscription.created")
