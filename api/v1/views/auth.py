@@ -5,6 +5,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -78,7 +79,12 @@ class AuthViewSet(ApiViewSet):
         operation_id="auth_verify_email_link",
         parameters=[OpenApiParameter("token", str, OpenApiParameter.PATH)],
     )
-    @action(detail=False, methods=["get"], url_path="verify-email/(?P<token>[^/]+)")
+    @action(
+        detail=False,
+        methods=["get"],
+        url_path="verify-email/(?P<token>[^/]+)",
+        renderer_classes=[JSONRenderer, TemplateHTMLRenderer],
+    )
     def verify_email_link(self, request: Request, token: str) -> Response:
         """Verify by the token in the path."""
         return _verified(token)
@@ -283,4 +289,4 @@ class AuthSessionViewSet(ApiViewSet):
 
 def _verified(token: str) -> Response:
     sign_up.verify_email(token=token)
-    return Response({"email_verified": True})
+    return Response({"email_verified": True}, template_name="api/email_verified.html")
