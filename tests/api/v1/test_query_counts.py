@@ -31,7 +31,7 @@ class TestStatements:
     def test_of_account_routes(self) -> None:
         customer = journey.sign_up()
         api, login = customer.api, {"email": customer.email, "password": journey.PASSWORD}
-        with statements(17):
+        with statements(21):
             made = journey.register(api)
         with statements(13):
             api.get(f"/api/v1/auth/verify-email/{made['verification_token']}")
@@ -43,6 +43,20 @@ class TestStatements:
             api.post("/api/v1/auth/logout", {"refresh": refresh})
         with statements(2):
             api.get("/api/v1/auth/me")
+
+    def test_of_organization_routes(self) -> None:
+        customer = journey.sign_up()
+        base = f"/api/v1/organizations/{customer.organization_id}"
+        with statements(3):
+            customer.api.get("/api/v1/auth/sessions")
+        with statements(2):
+            customer.api.get("/api/v1/organizations")
+        for number in range(2):
+            customer.api.post(f"{base}/teams", {"name": f"Team {number}"})
+            customer.api.post(f"{base}/invitations", {"email": f"guest{number}@example.com"})
+        for listed in ("members", "invitations", "teams"):
+            with statements(5):
+                customer.api.get(f"{base}/{listed}")
 
     def test_of_public_routes(self, made: Licensed) -> None:
         api = made.customer.api
