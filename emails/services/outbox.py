@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db.models import F
 from django.db.models.functions import Now
+from django.template import TemplateDoesNotExist
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from config.kernel import clock, envelope, tasks
@@ -75,6 +76,9 @@ def send(*, organization_id: UUID, email_id: UUID) -> None:
     # Outside the transaction: a slow provider must hold no row.
     try:
         provider_id = _hand_over(_message(email))
+    except (envelope.CannotDecrypt, TemplateDoesNotExist, ValueError, KeyError, TypeError) as error:
+        # It cannot be made today, and will be no different tomorrow: set aside, where it is seen.
+        _record(email, status=EmailStatus.FAILED, error=f"cannot be made: {type(error).__name__}: {error}")
     except MailRefused as error:
         _record(email, status=EmailStatus.FAILED, error=str(error))
     except ProviderUnavailable as error:

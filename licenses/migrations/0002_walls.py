@@ -25,7 +25,8 @@ class Migration(migrations.Migration):
             body="""
                 SELECT l.id, l.organization_id, l.tier, l.features, l.max_seats,
                     (SELECT count(*) FROM licenses_licensesession s
-                     WHERE s.license_id = l.id AND s.ended_at IS NULL AND s.expires_at > clock_timestamp()),
+                     WHERE s.organization_id = l.organization_id AND s.license_id = l.id
+                       AND s.ended_at IS NULL AND s.expires_at > clock_timestamp()),
                     l.status, l.suspension_reason, l.expires_at, l.grace_period_ends_at, l.access_policy,
                     l.require_activation,
                     asking_machine IS NOT NULL AND EXISTS (

@@ -167,6 +167,14 @@ class TestSend:
         assert states() == [("failed", 8, False)]
         assert "ConnectionRefusedError" in as_owner("select error from emails_emaillog")[0][0]
 
+    def test_that_cannot_be_made_is_set_aside_at_once_and_visibly(self, organization: UUID) -> None:
+        queue(organization)
+        as_owner("update emails_emaillog set data = 'not a ciphertext'")
+        run_jobs()
+        ((status, attempts, error),) = as_owner("select status, attempts, error from emails_emaillog")
+        assert (status, attempts) == ("failed", 1)
+        assert "CannotDecrypt" in error
+
     def test_that_a_dying_worker_left_half_done_is_found_and_sent_again(self, organization: UUID) -> None:
         queue(organization)
         as_owner("update emails_emaillog set status = 'sending', attempts = 1, next_attempt_at = now() + '1 minute'")
