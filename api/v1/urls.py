@@ -5,23 +5,20 @@ from typing import Any
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from api.v1.views.auth import AuthSessionViewSet, AuthViewSet, MeViewSet
+from api.v1.views.account import AuthSessionViewSet, MeViewSet
+from api.v1.views.auth import AuthViewSet
 from api.v1.views.billing import (
     CheckoutViewSet,
     PlanViewSet,
     SubscriptionViewSet,
     WebhookViewSet,
 )
+from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
 from api.v1.views.organizations import MemberViewSet, OrganizationViewSet
 from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
-from api.v1.views.teams import (
-    AcceptInvitationViewSet,
-    InvitationViewSet,
-    TeamMemberViewSet,
-    TeamViewSet,
-)
+from api.v1.views.teams import TeamMemberViewSet, TeamViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("auth", AuthViewSet, basename="auth")
