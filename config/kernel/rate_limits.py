@@ -6,6 +6,7 @@ but nobody may guess freely), and every other limit lets through: an outage of R
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +40,14 @@ class ProcessCounter:
 
     MOST_KEYS = 10_000
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._counts: dict[tuple[str, str, int], int] = {}
         self._lock = threading.Lock()
 
     def hit(self, group: str, value: str, rate: Rate) -> int | None:
         """Count one; return the seconds to wait when that was one too many, else None."""
-        now = int(time.time())
+        now = int(self._clock())
         window = now // rate.seconds
         with self._lock:
             if len(self._counts) >= self.MOST_KEYS:

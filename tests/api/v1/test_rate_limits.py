@@ -1,7 +1,10 @@
 """Rate limits: 429 with Retry-After, per address, account, machine and session, with Redis and without."""
 
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import django_ratelimit.core
 import pytest
 from django.test import override_settings
 from rest_framework.test import APIClient
@@ -13,11 +16,14 @@ from tests import journey
 from tests.plugins import servers
 
 pytestmark = pytest.mark.usefixtures("db")
+NOW = time.time()
 WRONG = {"email": "nobody@example.com", "password": "Wrong-Horse-1"}
 
 
 @pytest.fixture(autouse=True)
-def limits_on() -> Iterator[None]:
+def limits_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Switch the limits on, and stop the limiter's clock: a window that ends in mid-test would let more through."""
+    monkeypatch.setattr(django_ratelimit.core, "time", SimpleNamespace(time=lambda: NOW))
     with override_settings(RATELIMIT_ENABLE=True):
         yield
 
@@ -58,7 +64,7 @@ class TestLogin:
         assert answers[-1] == 429
 
     def test_without_redis_is_limited_by_the_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter())
+        monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter(lambda: NOW))
         servers.current().redis.kill()
         try:
             answers = statuses(APIClient(REMOTE_ADDR="192.0.2.9"), 6, "/api/v1/auth/login", WRONG)
@@ -127,7 +133,7 @@ class TestSeats:
 
 class TestProcessCounter:
     def test_says_how_long_to_wait_once_it_is_too_often(self) -> None:
-        counter = ProcessCounter()
+        counter = ProcessCounter(lambda: NOW)
         waits = [counter.hit("login", "someone", Rate("2/h")) for _ in range(3)]
         assert waits[:2] == [None, None]
         assert waits[2] is not None
