@@ -11,7 +11,7 @@ from subscriptions.models import SubscriptionStatus
 
 
 class Standing(StrEnum):
-    """How a licence stands at one moment; also the validation codes of SPEC §6."""
+    """How a licence stands at one moment; also the codes that validation answers with."""
 
     VALID = "VALID"
     IN_GRACE = "IN_GRACE"
@@ -42,7 +42,7 @@ def standing(
 
 
 class Effect(StrEnum):
-    """What a subscription's status asks of its licence (SPEC §5)."""
+    """What a subscription's status asks of its licence."""
 
     ACTIVATE = "activate"
     SUSPEND = "suspend"

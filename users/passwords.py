@@ -1,4 +1,4 @@
-"""The password rules of SPEC §4 that Django does not ship."""
+"""The password rules that Django does not ship."""
 
 import re
 from typing import Any

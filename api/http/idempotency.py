@@ -52,7 +52,7 @@ def idempotent(action: Action) -> Action:
             # Turned into the answer it will be, so that a refusal is remembered like any other answer.
             try:
                 response = view.handle_exception(error)
-            except Exception:
+            except Exception:  # not a refusal but a failure of ours: nothing to remember
                 begun.give_up()
                 raise
         if response.status_code >= 500:
@@ -63,7 +63,7 @@ def idempotent(action: Action) -> Action:
         return response
 
     once.idempotent = True  # type: ignore[attr-defined]  # read by the schema
-    return once  # type: ignore[return-value]
+    return once  # type: ignore[return-value]  # called as the action is, which the type of a wrapper cannot say
 
 
 def _caller(request: Request) -> str:

@@ -49,7 +49,7 @@ def limited(*limits: Limit) -> Callable[[Action], Action]:
             return action(view, request, *args, **kwargs)
 
         checked.rate_limits = limits  # type: ignore[attr-defined]  # read by the schema
-        return checked  # type: ignore[return-value]
+        return checked  # type: ignore[return-value]  # called as the action is
 
     return decorate
 

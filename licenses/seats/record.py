@@ -1,4 +1,4 @@
-"""The record of seats in PostgreSQL, which decides every grant and every beat (HOUSE, variant 1).
+"""The record of seats in PostgreSQL, which decides every grant and every beat (docs/adr/0004-seats.md).
 
 Acquire locks the licence row (FOR NO KEY UPDATE) and only then, in a second statement, reads clock and leases: what it
 counts can have changed no more. A beat locks it FOR SHARE before it reads the clock, so that a lapsed lease is never

@@ -1,4 +1,4 @@
-"""Taking a seat, keeping it and giving it back (SPEC §7; the protocol is in docs/adr/0004-seats.md)."""
+"""Taking a seat, keeping it and giving it back (the protocol: docs/adr/0004-seats.md)."""
 
 import math
 from dataclasses import dataclass

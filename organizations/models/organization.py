@@ -7,7 +7,7 @@ from config.kernel.tenancy import TenantManager
 
 
 class OrganizationStatus(models.TextChoices):
-    """How the organization stands with us; follows its subscription (SPEC §5)."""
+    """How the organization stands with us; follows its subscription."""
 
     ACTIVE = "active"
     PAST_DUE = "past_due"

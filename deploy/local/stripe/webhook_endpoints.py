@@ -6,7 +6,7 @@ from deploy.local.stripe.context import API_VERSION
 from deploy.local.stripe.store import Json, Store
 
 ENDPOINT_ID = "we_standin"
-# What the product subscribes to (SPEC §5); Stripe sends an endpoint nothing else.
+# What the product subscribes to (what `stripe_events` applies); Stripe sends an endpoint nothing else.
 SUBSCRIBED = (
     "charge.dispute.created",
     "charge.refunded",
