@@ -1,4 +1,4 @@
-"""Which organization a request is about: the X-Organization header (id or slug), else the user's default one."""
+"""Which organization a request is about, and whether its caller may do there what they ask: the one place for both."""
 
 from rest_framework.request import Request
 
@@ -11,11 +11,20 @@ HEADER = "X-Organization"
 
 
 def belonging(request: Request, permission: Permission = Permission.READ) -> Belonging:
-    """Return the caller's membership of the request's organization.
+    """Return the caller's membership of the request's organization: of the X-Organization header, else the default.
 
     Raises OrganizationNotFound (also for an organization they do not belong to), PermissionDenied.
     """
-    found = get_belonging(user=signed_in(request), reference=request.headers.get(HEADER))
+    return _admit(request, request.headers.get(HEADER), permission)
+
+
+def member_of(request: Request, organization: str, permission: Permission = Permission.READ) -> Belonging:
+    """Return the caller's membership of the organization in the path; raises as `belonging` does."""
+    return _admit(request, organization, permission)
+
+
+def _admit(request: Request, reference: str | None, permission: Permission) -> Belonging:
+    found = get_belonging(user=signed_in(request), reference=reference)
     if not allows(role=found.role, permission=permission):
         raise PermissionDenied
     return found

@@ -2,29 +2,20 @@
 
 from uuid import UUID
 
-from config.kernel import tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from organizations.models import Membership, Organization, OrganizationStatus, Role
+from organizations.models import Organization, OrganizationStatus
 from organizations.selectors import get_organization
-from organizations.services import data_keys
-from organizations.services.slugs import slug_for
+from organizations.services import data_keys, founding
 from users.models import User
 from users.services import audit
 
 
 def create(*, owner: User, name: str) -> Organization:
-    """Make an organization with its data key and this user as its owner; its Stripe customer is made by a job."""
+    """Make another organization for a user, who becomes its owner."""
     organization_id = new_id()
     with organization_context(organization_id):
-        organization = Organization.objects.create(
-            id=organization_id, name=name.strip(), slug=slug_for(name, organization_id)
-        )
-        Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
-        data_keys.create(organization=organization)
-        tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)
-        _audit("ORGANIZATION_CREATED", organization, owner.id)
-    return organization
+        return founding.found(organization_id=organization_id, owner=owner, name=name)
 
 
 def rename(*, organization_id: UUID, actor_id: UUID, name: str) -> Organization:

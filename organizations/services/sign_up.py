@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from config.kernel import tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from emails.catalogue import EmailKind
 from emails.services import outbox
-from organizations.models import Membership, Organization, Role
+from organizations.models import Organization
 from organizations.selectors import list_belongings
-from organizations.services import account_mail, data_keys
-from organizations.services.slugs import slug_for
+from organizations.services import account_mail, founding
 from users.models import User
-from users.services import accounts, audit
+from users.services import accounts
 
 
 @dataclass(frozen=True)
@@ -35,22 +33,10 @@ def register(*, email: str, password: str, full_name: str, company_name: str) ->
     organization_id = new_id()
     with organization_context(organization_id):
         user = accounts.create_user(email=email, password=password, full_name=full_name)
-        organization = Organization.objects.create(
-            id=organization_id, name=company_name.strip(), slug=slug_for(company_name, organization_id)
-        )
-        Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
+        organization = founding.found(organization_id=organization_id, owner=user, name=company_name)
         user.default_organization_id = organization.id
         user.save(update_fields=["default_organization_id"])
-        data_keys.create(organization=organization)
         token = account_mail.queue_verification(user=user)
-        tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)
-        audit.record(
-            action="ORGANIZATION_CREATED",
-            organization_id=organization.id,
-            actor_id=user.id,
-            object_type="organization",
-            object_id=organization.id,
-        )
     return SignUp(user, organization, token)
 
 

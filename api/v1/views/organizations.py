@@ -7,27 +7,19 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.schema import errors
+from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
 from api.v1.serializers.auth import BelongingSerializer
 from config.kernel.tenancy import organization_context
 from organizations import errors as failures
 from organizations import selectors
-from organizations.roles import Permission, allows
-from organizations.selectors import Belonging
+from organizations.roles import Permission
 from organizations.services import members, profile
 
 ORGANIZATION = OpenApiParameter("organization", str, OpenApiParameter.PATH, description="Id or slug.")
 PAGE = [OpenApiParameter("page", int), OpenApiParameter("page_size", int)]
 DENIED = (failures.OrganizationNotFound, failures.PermissionDenied)
-
-
-def member_of(request: Request, organization: str, permission: Permission = Permission.READ) -> Belonging:
-    """Return the caller's membership of the organization in the path; raises OrganizationNotFound, PermissionDenied."""
-    found = selectors.get_belonging(user=signed_in(request), reference=organization)
-    if not allows(role=found.role, permission=permission):
-        raise failures.PermissionDenied
-    return found
 
 
 class OrganizationViewSet(ApiViewSet):

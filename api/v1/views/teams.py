@@ -7,9 +7,10 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.schema import errors
+from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
-from api.v1.views.organizations import DENIED, ORGANIZATION, PAGE, member_of
+from api.v1.views.organizations import DENIED, ORGANIZATION, PAGE
 from config.kernel.tenancy import organization_context
 from organizations import errors as failures
 from organizations import selectors
