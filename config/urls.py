@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from api.http import health
+from api.http.schema_view import SchemaView
 from api.pages import views as pages
 
 admin.site.site_header = "CODITECT staff"
@@ -16,7 +17,7 @@ for _model in [model for model in admin.site._registry if model._meta.app_label 
 urlpatterns = [
     path("", pages.front),
     path("api/v1/", include("api.v1.urls")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("health/live", health.live),

@@ -81,3 +81,11 @@ class TeamNameTaken(DomainError):
     code = "team_name_taken"
     detail = "Another team has this name."
     attr = "name"
+
+
+class QuotaExceeded(DomainError):
+    """The organization's plan allows no more of something; `quota` names it, with its `limit` and what is `used`."""
+
+    kind = Kind.OVER_QUOTA
+    code = "quota_exceeded"
+    detail = "Your plan allows no more of this. Change the plan, or remove something."

@@ -7,18 +7,19 @@ from django.db import connection
 from django.db.models import Count, QuerySet
 
 from organizations.errors import OrganizationNotFound
-from organizations.models import Invitation, Membership, Organization, Role, Team, TeamMembership
+from organizations.models import Invitation, Membership, Organization, Quota, Role, Team, TeamMembership
 from users.models import User
 
 
 @dataclass(frozen=True)
 class Belonging:
-    """That a user belongs to an organization, and as what."""
+    """That a user belongs to an organization, as what, and how often its members may ask (None: no limit)."""
 
     organization_id: UUID
     name: str
     slug: str
     role: str
+    requests_per_minute: int | None
 
 
 def get_belonging(*, user: User, reference: str | None) -> Belonging:
@@ -40,7 +41,9 @@ def get_belonging(*, user: User, reference: str | None) -> Belonging:
 def list_belongings(*, user_id: UUID) -> list[Belonging]:
     """Return every organization a user belongs to, oldest membership first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT organization_id, name, slug, role FROM memberships_of(%s)", [user_id])
+        cursor.execute(
+            "SELECT organization_id, name, slug, role, requests_per_minute FROM memberships_of(%s)", [user_id]
+        )
         return [Belonging(*row) for row in cursor.fetchall()]
 
 
@@ -53,6 +56,16 @@ def get_organization(*, organization_id: UUID, lock: bool = False) -> Organizati
     if organization is None:
         raise OrganizationNotFound
     return organization
+
+
+def get_quota(*, name: str) -> Quota:
+    """Return one quota of the current organization; raises Quota.DoesNotExist."""
+    return Quota.objects.get(name=name)
+
+
+def list_quotas() -> QuerySet[Quota]:
+    """Return the current organization's quotas."""
+    return Quota.objects.order_by("name")
 
 
 def list_owners(*, organization_id: UUID) -> list[User]:

@@ -1,4 +1,4 @@
-"""Rate limits of routes, declared beside the action they limit: `@limited(Limit("20/h", by_ip, …))`."""
+"""Rate limits: beside the action they limit (`@limited(Limit("20/h", by_ip, …))`), else the general one."""
 
 import functools
 import ipaddress
@@ -14,9 +14,13 @@ from api.http.client_ip import client_ip
 from config.kernel import rate_limits
 from config.kernel.errors import DomainError, Kind
 from config.kernel.rate_limits import Rate
+from organizations.models import QuotaName
+from organizations.selectors import Belonging
 
 Action = TypeVar("Action", bound=Callable[..., Any])
 KeyOf = Callable[[Request], str | None]
+
+_ORGANIZATION = "organization"
 
 
 class RateLimited(DomainError):
@@ -79,6 +83,42 @@ def by_user(request: Request) -> str | None:
     """Count by signed-in user, else by address."""
     user_id = viewer_id(request)
     return str(user_id) if user_id else by_ip(request)
+
+
+GENERAL = Limit("600/m", by_user, "user, else IP")
+"""For every action without limits of its own."""
+
+
+def check_general(request: Request) -> None:
+    """Count the request towards its caller's general limit; raises RateLimited."""
+    if settings.RATELIMIT_ENABLE:
+        _check("any", GENERAL, request)
+
+
+def count_for_organization(request: Request, belonging: Belonging) -> None:
+    """Count the request towards its organization's quota of requests per minute; raises RateLimited, naming it."""
+    allowed = belonging.requests_per_minute
+    if not settings.RATELIMIT_ENABLE or allowed is None:
+        return
+    wait = rate_limits.hit(
+        request._request,
+        group=_ORGANIZATION,
+        value=str(belonging.organization_id),
+        rate=Rate(f"{allowed}/m"),
+        guards_credentials=False,
+    )
+    if wait is not None:
+        raise RateLimited(retry_after=wait, quota=QuotaName.REQUESTS_PER_MINUTE, limit=allowed)
+
+
+def requests_this_minute(request: Request, belonging: Belonging) -> int | None:
+    """Return how many requests its members have made in the minute that is running; None when nobody counts."""
+    allowed = belonging.requests_per_minute
+    if not settings.RATELIMIT_ENABLE or allowed is None:
+        return None
+    return rate_limits.counted(
+        request._request, group=_ORGANIZATION, value=str(belonging.organization_id), rate=Rate(f"{allowed}/m")
+    )
 
 
 def _check(name: str, limit: Limit, request: Request) -> None:

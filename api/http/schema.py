@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from api.http import rate_limits
 from api.http.errors import STATUSES
 from api.http.tenancy import HEADER
 from config.kernel.errors import DomainError
@@ -79,7 +80,8 @@ class OperationSchema(AutoSchema):
             return None
         if getattr(handler, "idempotent", False):
             self._tell_idempotency(operation)
-        limits = getattr(handler, "rate_limits", ())
+        general = (rate_limits.GENERAL,) if getattr(self.view, "generally_limited", False) else ()
+        limits = getattr(handler, "rate_limits", general)
         if not limits:
             return operation
         told = "Rate limit: " + ", ".join(f"{limit.rate} per {limit.per}" for limit in limits) + "."

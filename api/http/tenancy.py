@@ -3,6 +3,7 @@
 from rest_framework.request import Request
 
 from api.http.authentication import signed_in
+from api.http.rate_limits import count_for_organization
 from organizations.errors import PermissionDenied
 from organizations.roles import Permission, allows
 from organizations.selectors import Belonging, get_belonging
@@ -13,7 +14,7 @@ HEADER = "X-Organization"
 def belonging(request: Request, permission: Permission = Permission.READ) -> Belonging:
     """Return the caller's membership of the request's organization: of the X-Organization header, else the default.
 
-    Raises OrganizationNotFound (also for an organization they do not belong to), PermissionDenied.
+    Raises OrganizationNotFound (also for an organization they do not belong to), PermissionDenied, RateLimited.
     """
     return _admit(request, request.headers.get(HEADER), permission)
 
@@ -25,6 +26,7 @@ def member_of(request: Request, organization: str, permission: Permission = Perm
 
 def _admit(request: Request, reference: str | None, permission: Permission) -> Belonging:
     found = get_belonging(user=signed_in(request), reference=reference)
+    count_for_organization(request, found)
     if not allows(role=found.role, permission=permission):
         raise PermissionDenied
     return found

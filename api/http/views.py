@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
 from api.http.pagination import Pagination
+from api.http.rate_limits import check_general
 
 FILTER_BACKENDS = (DjangoFilterBackend, SearchFilter, OrderingFilter)
 
@@ -29,6 +30,13 @@ class ApiViewSet(ViewSet):
     filterset_class: Any = None
     # None named means none allowed; without this the framework looks for a serializer to guess them from, and fails.
     ordering_fields: Sequence[str] = ()
+    generally_limited = True
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let the caller in, and count the request, unless the action has limits of its own."""
+        super().initial(request, *args, **kwargs)
+        if self.generally_limited and not hasattr(getattr(self, self.action or "", None), "rate_limits"):
+            check_general(request)
 
     def parse(self, serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
         """Return the validated body; raises ValidationError. Unknown fields are ignored."""

@@ -39,6 +39,7 @@ CHANGE: Methods = {"patch": "partial_update", "delete": "destroy"}
 DELETE: Methods = {"delete": "destroy"}
 
 ORGANIZATION_ROUTES = [
+    path("usage", OrganizationViewSet.as_view({"get": "usage"}), name="usage"),
     path("transfer-ownership", OrganizationViewSet.as_view({"post": "transfer_ownership"}), name="transfer"),
     path("members", MemberViewSet.as_view({"get": "list"}), name="members"),
     path("members/<str:user_id>", MemberViewSet.as_view(CHANGE), name="member"),

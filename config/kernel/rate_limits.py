@@ -63,17 +63,29 @@ _in_process = ProcessCounter()
 
 def hit(request: HttpRequest, *, group: str, value: str, rate: Rate, guards_credentials: bool) -> int | None:
     """Count one for `value`; return the whole seconds to wait when that was one too many, else None."""
-
-    def count() -> dict[str, Any] | None:
-        usage: dict[str, Any] | None = get_usage(
-            request, group=group, key=lambda *_: value, rate=rate.text, increment=True
-        )
-        return usage
-
     try:
-        usage = breaker.call(count)
+        usage = _usage(request, group, value, rate, increment=True)
     except RedisUnavailable:
         return _in_process.hit(group, value, rate) if guards_credentials else None
     if usage is None or not usage["should_limit"]:
         return None
     return max(1, int(usage["time_left"]))
+
+
+def counted(request: HttpRequest, *, group: str, value: str, rate: Rate) -> int | None:
+    """Return how many were counted for `value` in the period that is running, None when Redis does not say."""
+    try:
+        usage = _usage(request, group, value, rate, increment=False)
+    except RedisUnavailable:
+        return None
+    return int(usage["count"]) if usage else None
+
+
+def _usage(request: HttpRequest, group: str, value: str, rate: Rate, *, increment: bool) -> dict[str, Any] | None:
+    def ask() -> dict[str, Any] | None:
+        usage: dict[str, Any] | None = get_usage(
+            request, group=group, key=lambda *_: value, rate=rate.text, increment=increment
+        )
+        return usage
+
+    return breaker.call(ask)

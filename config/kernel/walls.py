@@ -64,6 +64,11 @@ def definer_function(*, signature: str, returns: str, body: str, language: str =
     )
 
 
+def replaced(old: RunSQL, *, by: RunSQL) -> list[RunSQL]:
+    """Return the operations that put one function, made with `definer_function`, in the place of another."""
+    return [RunSQL(sql=old.reverse_sql or (), reverse_sql=old.sql), by]
+
+
 def _bare(signature: str) -> str:
     """Turn `name(argument type, …)` into `name(type, …)`, the form that GRANT and DROP are sure to take."""
     name, _, arguments = signature.rstrip(")").partition("(")

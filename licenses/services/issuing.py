@@ -11,8 +11,9 @@ from licenses.models import License, LicenseStatus, SuspensionReason
 from licenses.rules import EFFECTS, Effect
 from licenses.selectors import describe
 from licenses.services import holders
+from organizations.models import QuotaName
 from organizations.selectors import get_organization, list_owners
-from organizations.services import data_keys
+from organizations.services import data_keys, quotas
 from subscriptions.models import Subscription
 from subscriptions.selectors import get_subscription
 from users.services import audit
@@ -58,6 +59,8 @@ def _issue(subscription: Subscription) -> None:
         object_id=license_id,
         tier=plan.slug,
     )
+    # Counted, not taken: what has been paid for is never refused; a checkout is, before anybody pays.
+    quotas.count(name=QuotaName.LICENSES, amount=1)
     _tell_owners(license_)
 
 
@@ -75,6 +78,7 @@ def _update(license_: License, subscription: Subscription, effect: Effect) -> No
         license_.deactivated_at = subscription.stripe_fetched_at
         license_.next_billing_date = None
         holders.end_all(license_=license_)
+        quotas.count(name=QuotaName.LICENSES, amount=-1)
     after = (license_.status, license_.expires_at, license_.tier, license_.max_seats)
     if after == before:
         return

@@ -4,6 +4,7 @@ from organizations.models.data_key import DataKey
 from organizations.models.invitation import Invitation
 from organizations.models.membership import Membership, Role
 from organizations.models.organization import Organization, OrganizationStatus
+from organizations.models.quota import Quota, QuotaName
 from organizations.models.team import Team, TeamMembership
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Membership",
     "Organization",
     "OrganizationStatus",
+    "Quota",
+    "QuotaName",
     "Role",
     "Team",
     "TeamMembership",

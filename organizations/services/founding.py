@@ -4,7 +4,7 @@ from uuid import UUID
 
 from config.kernel import tasks
 from organizations.models import Membership, Organization, Role
-from organizations.services import data_keys
+from organizations.services import data_keys, quotas
 from organizations.services.slugs import slug_for
 from users.models import User
 from users.services import audit
@@ -15,6 +15,7 @@ def found(*, organization_id: UUID, owner: User, name: str) -> Organization:
     organization = Organization.objects.create(
         id=organization_id, name=name.strip(), slug=slug_for(name, organization_id)
     )
+    quotas.open_for(organization=organization)
     Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
     data_keys.create(organization=organization)
     tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)

@@ -21,10 +21,10 @@ from organizations.errors import (
     InvitationNotFound,
     PermissionDenied,
 )
-from organizations.models import Invitation, Membership
+from organizations.models import Invitation, Membership, QuotaName
 from organizations.roles import may_grant
-from organizations.selectors import get_organization
-from organizations.services import members
+from organizations.selectors import get_organization, get_quota
+from organizations.services import members, quotas
 from users.models import User
 from users.models.user import normalize_email
 from users.services import accounts, audit
@@ -36,7 +36,8 @@ _PURPOSE = "invitation"
 def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: str, role: str) -> Invitation:
     """Invite an address; an open invitation of the same address is replaced, and its link with it.
 
-    Raises PermissionDenied for a role above the inviter's, AlreadyMember.
+    Raises PermissionDenied for a role above the inviter's, AlreadyMember, QuotaExceeded when all who are invited could
+    not join.
     """
     if not may_grant(role=inviter_role, granted=role):
         raise PermissionDenied
@@ -47,6 +48,7 @@ def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: st
         if Membership.objects.filter(user__email=email).exists():
             raise AlreadyMember
         Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(revoked_at=Now())
+        _leave_room()
         invitation = Invitation.objects.create(
             organization_id=organization_id,
             email=email,
@@ -99,7 +101,7 @@ class Joined:
 def accept(*, token: str, user: User) -> Joined:
     """Make a signed-in user the member they were invited to be.
 
-    Raises InvitationNotFound, InvitationExpired, InvitationForSomebodyElse, AlreadyMember.
+    Raises InvitationNotFound, InvitationExpired, InvitationForSomebodyElse, AlreadyMember, QuotaExceeded.
     """
     organization_id = _organization_of(token)
     with organization_context(organization_id):
@@ -112,7 +114,8 @@ def accept(*, token: str, user: User) -> Joined:
 def accept_as_new_user(*, token: str, full_name: str, password: str) -> Joined:
     """Create the invited person's account and make it a member; the mail they came by has verified the address.
 
-    Raises InvitationNotFound, InvitationExpired, EmailTaken (sign in and accept instead), WeakPassword.
+    Raises InvitationNotFound, InvitationExpired, EmailTaken (sign in and accept instead), WeakPassword,
+    QuotaExceeded.
     """
     organization_id = _organization_of(token)
     with organization_context(organization_id):
@@ -120,6 +123,14 @@ def accept_as_new_user(*, token: str, full_name: str, password: str) -> Joined:
         user = accounts.create_user(email=invitation.email, password=password, full_name=full_name)
         accounts.mark_verified(user=user, default_organization_id=organization_id)
         return _join(invitation, user)
+
+
+def _leave_room() -> None:
+    """Refuse one more invitation than members may join; whether one does join is decided when it is accepted."""
+    quota = get_quota(name=QuotaName.MEMBERS)
+    waiting = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=Now()).count()
+    if quota.allowed is not None and quota.used + waiting >= quota.allowed:
+        raise quotas.exceeded(quota)
 
 
 def _organization_of(token: str) -> UUID:

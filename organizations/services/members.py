@@ -4,19 +4,21 @@ from uuid import UUID
 
 from config.kernel.tenancy import organization_context
 from organizations.errors import AlreadyMember, LastOwner, MemberNotFound, PermissionDenied
-from organizations.models import Membership, Organization, Role, TeamMembership
+from organizations.models import Membership, Organization, QuotaName, Role, TeamMembership
 from organizations.roles import may_grant
+from organizations.services import quotas
 from users.models import User
 from users.services import audit
 
 
 def add(*, organization_id: UUID, user: User, role: str, actor_id: UUID | None) -> Membership:
-    """Make a user a member, in the organization's context; raises AlreadyMember."""
+    """Make a user a member, in the organization's context; raises AlreadyMember, QuotaExceeded."""
     membership, created = Membership.objects.get_or_create(
         organization_id=organization_id, user=user, defaults={"role": role}
     )
     if not created:
         raise AlreadyMember
+    quotas.take(name=QuotaName.MEMBERS)
     _audit("MEMBER_ADDED", membership, actor_id, role=role)
     return membership
 
@@ -48,6 +50,7 @@ def remove(*, organization_id: UUID, actor_id: UUID, actor_role: str, user_id: U
         TeamMembership.objects.filter(user_id=user_id).delete()
         _audit("MEMBER_REMOVED", membership, actor_id, role=membership.role)
         membership.delete()
+        quotas.count(name=QuotaName.MEMBERS, amount=-1)
 
 
 def transfer_ownership(*, organization_id: UUID, owner_id: UUID, to_user_id: UUID) -> None:

@@ -17,6 +17,8 @@ class Plan(models.Model):
     max_seats = models.PositiveIntegerField()
     trial_days = models.PositiveIntegerField(default=14)
     features = models.JSONField(default=dict, blank=True)
+    # What quotas it allows, by name; null, or none named, is no limit (`organizations.models.QuotaName`).
+    quotas = models.JSONField(default=dict, db_default={}, blank=True)
     is_public = models.BooleanField(default=True)
     stripe_price_id = models.CharField(max_length=64, null=True, blank=True, unique=True)
 

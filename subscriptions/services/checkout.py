@@ -8,6 +8,8 @@ from django.conf import settings
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
+from organizations.models import QuotaName
+from organizations.services import quotas
 from subscriptions.errors import CancelRedirectNotAllowed, RedirectNotAllowed, SubscriptionExists
 from subscriptions.models import CheckoutSession
 from subscriptions.selectors import find_live_subscription, get_plan
@@ -30,7 +32,7 @@ def open_checkout(
 ) -> OpenCheckout:
     """Open a Checkout session for a plan, with its trial.
 
-    Raises PlanNotFound, SubscriptionExists, RedirectNotAllowed, PaymentProviderUnavailable.
+    Raises PlanNotFound, SubscriptionExists, QuotaExceeded, RedirectNotAllowed, PaymentProviderUnavailable.
     """
     base = f"{settings.PUBLIC_URL}/api/v1/checkout"
     success_url = success_url or f"{base}/success?session_id={SESSION_PLACEHOLDER}"
@@ -43,6 +45,7 @@ def open_checkout(
     with organization_context(organization_id):
         if find_live_subscription() is not None:
             raise SubscriptionExists
+        quotas.leave_room(name=QuotaName.LICENSES, allowances=plan.quotas)
     customer_id = customers.ensure_customer(organization_id=organization_id)
     checkout_id = new_id()
     session = gateway.create_checkout(

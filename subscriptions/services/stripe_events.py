@@ -12,7 +12,7 @@ from emails.catalogue import EmailKind
 from emails.services import outbox
 from organizations.models import Organization, OrganizationStatus
 from organizations.selectors import find_for_billing, list_owners
-from organizations.services import billing_state
+from organizations.services import billing_state, quotas
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import (
     CheckoutSession,
@@ -23,6 +23,7 @@ from subscriptions.models import (
     WebhookEvent,
     WebhookStatus,
 )
+from subscriptions.selectors import find_live_subscription
 from subscriptions.stripe import gateway
 from subscriptions.stripe.shapes import StripeSubscription, checkout_from, subscription_id_of
 from users.services import audit
@@ -92,6 +93,8 @@ def _write(organization: Organization, fetched: StripeSubscription, fetched_at: 
         organization_id=organization.id,
         status=ORGANIZATION_STATUS.get(SubscriptionStatus(row.status), OrganizationStatus.ACTIVE),
     )
+    live = find_live_subscription()
+    quotas.set_allowances(organization_id=organization.id, allowances=live.plan.quotas if live else None)
     tasks.enqueue("licenses.apply_subscription", organization_id=organization.id, subscription_id=row.id)
     if before != row.status:
         audit.record(

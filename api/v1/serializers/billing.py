@@ -22,6 +22,7 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
             "max_seats",
             "trial_days",
             "features",
+            "quotas",
             "is_public",
         ]
         read_only_fields = fields

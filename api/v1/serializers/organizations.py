@@ -1,11 +1,12 @@
 """Shapes of organizations, members, invitations and teams."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework import serializers
 
 from api.v1.serializers.auth import EmailField
-from organizations.models import Invitation, Membership, Organization, Role, Team, TeamMembership
+from organizations.models import Invitation, Membership, Organization, Quota, QuotaName, Role, Team, TeamMembership
 
 
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
@@ -15,6 +16,33 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         model = Organization
         fields = ["id", "name", "slug", "status", "region", "created_at"]
         read_only_fields = fields
+
+
+class QuotaSerializer(serializers.Serializer[Any]):
+    """One quota, and how it stands."""
+
+    limit = serializers.IntegerField(allow_null=True, help_text="What the plan allows; null is no limit.")
+    used = serializers.IntegerField(allow_null=True, help_text="Null when it is not counted.")
+    remaining = serializers.IntegerField(allow_null=True, help_text="What is left; 0 also above the limit.")
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """An organization's quotas, by name."""
+
+    members = QuotaSerializer()
+    licenses = QuotaSerializer()
+    memory_sessions = QuotaSerializer()
+    requests_per_minute = QuotaSerializer()
+
+    @staticmethod
+    def shape(quotas: Iterable[Quota], *, requests: int | None) -> dict[str, Any]:
+        """Return the quotas by name; `requests` is what Redis counted of the running minute."""
+        shaped = {}
+        for quota in quotas:
+            used = requests if quota.name == QuotaName.REQUESTS_PER_MINUTE else quota.used
+            left = None if quota.allowed is None or used is None else max(0, quota.allowed - used)
+            shaped[quota.name] = {"limit": quota.allowed, "used": used, "remaining": left}
+        return shaped
 
 
 class NameSerializer(serializers.Serializer[Any]):

@@ -18,7 +18,11 @@ from organizations.services import account_mail, credentials, sign_up
 from users import errors as failures
 from users.services import sessions
 
-PER_ADDRESS = Limit("3/h", by_body("email"), "address", guards_credentials=True)
+PER_ADDRESS = (
+    Limit("3/h", by_body("email"), "address", guards_credentials=True),
+    # One caller may not have mails sent to many either.
+    Limit("20/m", by_ip, "IP", guards_credentials=True),
+)
 LOGIN = (
     Limit("10/m", by_ip, "IP", guards_credentials=True),
     Limit("5/m", by_body("email"), "account", guards_credentials=True),
@@ -102,7 +106,7 @@ class AuthViewSet(ApiViewSet):
         responses={202: None, **errors(body=True)},
     )
     @action(detail=False, methods=["post"], url_path="resend-verification")
-    @limited(PER_ADDRESS)
+    @limited(*PER_ADDRESS)
     def resend_verification(self, request: Request) -> Response:
         """Queue another verification mail."""
         account_mail.request_verification(**self.parse(shapes.EmailSerializer, request))
@@ -166,7 +170,7 @@ class AuthViewSet(ApiViewSet):
         responses={202: None, **errors(body=True)},
     )
     @action(detail=False, methods=["post"], url_path="forgot-password")
-    @limited(PER_ADDRESS)
+    @limited(*PER_ADDRESS)
     def forgot_password(self, request: Request) -> Response:
         """Queue the mail."""
         account_mail.request_password_reset(**self.parse(shapes.EmailSerializer, request))

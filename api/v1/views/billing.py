@@ -13,7 +13,7 @@ from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
 from config.kernel.tenancy import organization_context
-from organizations.errors import OrganizationNotFound, PermissionDenied
+from organizations.errors import OrganizationNotFound, PermissionDenied, QuotaExceeded
 from organizations.roles import Permission
 from subscriptions import errors as failures
 from subscriptions import selectors
@@ -59,6 +59,7 @@ class CheckoutViewSet(ApiViewSet):
             **errors(
                 failures.PlanNotFound,
                 failures.SubscriptionExists,
+                QuotaExceeded,
                 failures.RedirectNotAllowed,
                 failures.PaymentProviderUnavailable,
                 OrganizationNotFound,
@@ -108,6 +109,8 @@ class WebhookViewSet(ApiViewSet):
 
     authentication_classes = []
     permission_classes = [AllowAny]
+    # All of a provider's events come from a few addresses, and a wrong signature costs one hash.
+    generally_limited = False
 
     @extend_schema(
         summary="Receive a Stripe event",

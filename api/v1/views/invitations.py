@@ -43,7 +43,7 @@ class InvitationViewSet(ApiViewSet):
         request=shapes.InviteSerializer,
         responses={
             201: shapes.InvitationSerializer,
-            **errors(*DENIED, failures.AlreadyMember, body=True, auth=True),
+            **errors(*DENIED, failures.AlreadyMember, failures.QuotaExceeded, body=True, auth=True),
         },
     )
     @idempotent
@@ -90,6 +90,7 @@ class AcceptInvitationViewSet(ApiViewSet):
                 failures.InvitationExpired,
                 failures.InvitationForSomebodyElse,
                 failures.AlreadyMember,
+                failures.QuotaExceeded,
                 user_failures.EmailTaken,
                 user_failures.WeakPassword,
                 user_failures.NotAuthenticated,
@@ -98,6 +99,7 @@ class AcceptInvitationViewSet(ApiViewSet):
             ),
         },
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         """Join the organization."""
         body = self.parse(shapes.AcceptSerializer, request)

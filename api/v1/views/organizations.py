@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
+from api.http.rate_limits import requests_this_minute
 from api.http.schema import errors
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
@@ -72,6 +73,19 @@ class OrganizationViewSet(ApiViewSet):
             **self.parse(shapes.NameSerializer, request),
         )
         return Response(shapes.OrganizationSerializer(renamed).data)
+
+    @extend_schema(
+        summary="Show what an organization uses of its quotas",
+        description="`limit` of null is no limit; `used` of requests per minute is of the minute that is running.",
+        parameters=[ORGANIZATION],
+        responses={200: shapes.UsageSerializer, **errors(failures.OrganizationNotFound, auth=True)},
+    )
+    def usage(self, request: Request, organization: str) -> Response:
+        """Return each quota with its limit and what is used of it."""
+        member = member_of(request, organization)
+        with organization_context(member.organization_id):
+            quotas = list(selectors.list_quotas())
+        return Response(shapes.UsageSerializer.shape(quotas, requests=requests_this_minute(request, member)))
 
     @extend_schema(
         summary="Close an organization for good",

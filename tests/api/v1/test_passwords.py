@@ -5,7 +5,8 @@ from rest_framework.test import APIClient
 
 from emails.models import MailboxMessage
 from tests import journey
-from tests.api.v1.test_organizations import code, link_token
+from tests.api.v1.test_organizations import code
+from tests.invitations import link_token
 from tests.jobs import run_jobs
 
 pytestmark = pytest.mark.usefixtures("db")

@@ -31,7 +31,7 @@ class TestStatements:
     def test_of_account_routes(self) -> None:
         customer = journey.sign_up()
         api, login = customer.api, {"email": customer.email, "password": journey.PASSWORD}
-        with statements(21):
+        with statements(22):
             made = journey.register(api)
         with statements(13):
             api.get(f"/api/v1/auth/verify-email/{made['verification_token']}")
@@ -54,6 +54,8 @@ class TestStatements:
         for number in range(2):
             customer.api.post(f"{base}/teams", {"name": f"Team {number}"})
             customer.api.post(f"{base}/invitations", {"email": f"guest{number}@example.com"})
+        with statements(4):
+            customer.api.get(f"{base}/usage")
         for listed in ("members", "invitations", "teams"):
             with statements(5):
                 customer.api.get(f"{base}/{listed}")
@@ -114,7 +116,7 @@ class TestStatements:
     def test_of_billing_routes(self) -> None:
         customer = journey.sign_up()
         customer.api.post("/api/v1/checkout/session", {"plan_id": "pro"})
-        with statements(9):
+        with statements(10):
             opened = customer.api.post("/api/v1/checkout/session", {"plan_id": "pro"}).json()
         with statements(5):
             customer.api.get(f"/api/v1/checkout/success?session_id={opened['session_id']}")
