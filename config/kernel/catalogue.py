@@ -24,18 +24,40 @@ GLOBAL_TABLES = {
     "procrastinate_workers": "the job queue",
 }
 WALLED_BY_ID = {"organizations_organization"}
+# Tenant tables whose organization may be null.
+WITHOUT_ORGANIZATION = {"users_auditentry": "platform events belong to nobody, and no serving role can read them"}
+# Uniques that do not begin with the organization. A duplicate in a row that nobody here can see is refused all the
+# same, and the refusal tells that there is one: so each says why no caller can bring about or learn anything by it.
+GLOBAL_UNIQUES = {
+    "organizations_organization(slug)": "names it in addresses; made by us, led to by the random end of its own id",
+    "organizations_organization(stripe_customer_id)": "finds whose a webhook is; Stripe makes it, the worker writes it",
+    "organizations_invitation(token_hash)": "finds the invitation before its organization; 256 random bits of ours",
+    "subscriptions_subscription(stripe_subscription_id)": "Stripe makes it; only the worker writes it",
+    "subscriptions_checkoutsession(stripe_session_id)": "finds the checkout before its organization; Stripe makes it",
+    "licenses_license(key_hash)": "finds the licence before its organization; a keyed hash of 90 random bits of ours",
+    "licenses_license(subscription_id)": "one licence a subscription, which is of the same organization by reference",
+}
+# What serving roles may add to and never change or take from.
+APPEND_ONLY = {"users_auditentry"}
+# What no serving role may write, since it is power over every organization.
+PRIVILEGED_COLUMNS = {"users_user.is_platform_admin"}
 
-_WALL_FAULTS = """
+_TABLES = """
 with tables as (
   select c.oid, c.relname, c.relrowsecurity and c.relforcerowsecurity as forced,
-         coalesce(a.attname, case when c.relname = any(%(walled_by_id)s) then 'id' end) as wall_column
+         coalesce(a.attname, case when c.relname = any(%(walled_by_id)s) then 'id' end) as wall_column,
+         coalesce(a.attnotnull, true) as always_has_one
   from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
   left join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id' and not a.attisdropped
   where c.relkind in ('r', 'p')
 ), tenant as (
   select *, '(' || wall_column || ' = ( SELECT (NULLIF(current_setting(''app.organization_id''%%' as own_rows
   from tables where wall_column is not null
-), policies as (
+)
+"""
+_WALL_FAULTS = (
+    _TABLES  # noqa: S608  (constants)
+    + """, policies as (
   select polrelid, polroles, polcmd, polpermissive, pg_get_expr(polqual, polrelid) as seen,
          -- Platform rows may be added under the wall, if it says so; no other way around is let in.
          replace(pg_get_expr(polwithcheck, polrelid), ' OR (organization_id IS NULL)', '') as written
@@ -51,19 +73,85 @@ union all select relname || ': no restrictive policy on ' || wall_column || ' fo
 union all select relname || ': no index led by ' || wall_column from tenant t
   where not exists (select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
     where i.indrelid = t.oid and a.attname = t.wall_column)
+union all select relname || ': organization_id may be null' from tenant
+  where not always_has_one and not relname = any(%(without_organization)s)
+order by 1
+"""
+)
+_KEY_FAULTS = (
+    _TABLES  # noqa: S608  (constants)
+    + """, uniques as (
+  select t.relname, t.wall_column, t.relname || '(' || (
+      select string_agg(pg_get_indexdef(i.indexrelid, k, true), ', ' order by k)
+      from generate_series(1, i.indnkeyatts) k) || ')' as told, pg_get_indexdef(i.indexrelid, 1, true) as led_by
+  from tenant t join pg_index i on i.indrelid = t.oid and i.indisunique and not i.indisprimary
+), foreign_keys as (
+  select k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.convalidated,
+         own.attnum as own, theirs.attnum as theirs
+  from pg_constraint k
+  join tenant t on t.oid = k.conrelid
+  join tenant p on p.oid = k.confrelid
+  join pg_attribute own on own.attrelid = t.oid and own.attname = t.wall_column
+  join pg_attribute theirs on theirs.attrelid = p.oid and theirs.attname = p.wall_column
+  where k.contype = 'f'
+)
+select 'unique ' || told || ': does not begin with ' || wall_column || ', nor is it in the list of global ones'
+  from uniques where led_by <> wall_column and not told = any(%(global_uniques)s)
+-- The plain foreign key is the ORM's; beside it there must be one that carries the organization along.
+union all select f.conrelid::regclass || ': ' || f.conname || ' may name a row of another organization'
+  from foreign_keys f
+  where not exists (
+    select 1 from foreign_keys led where led.conrelid = f.conrelid and led.confrelid = f.confrelid and led.convalidated
+      and led.conkey @> f.conkey and array_position(led.conkey, led.own) = array_position(led.confkey, led.theirs))
+union all select t.relname || ': numbers from a sequence tell an organization how many rows the others make'
+  from tenant t
+  join pg_depend d on d.refobjid = t.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+  join pg_class s on s.oid = d.objid and s.relkind = 'S'
+order by 1
+"""
+)
+_RIGHT_FAULTS = """
+with roles as (
+  select oid, rolname from pg_roles where rolname in ('coditect_app', 'coditect_worker')
+), relations as (
+  select c.* from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+)
 -- From the table itself: information_schema shows a role its own grants only, and this is asked as the weakest.
-union all select t.relname || ': ' || coalesce(r.rolname, 'PUBLIC') || ' may ' || g.privilege_type
-  from tables t join pg_class c on c.oid = t.oid cross join aclexplode(c.relacl) g
-  left join pg_roles r on r.oid = g.grantee
-  where (r.rolname in ('coditect_app', 'coditect_worker') or g.grantee = 0)
-    and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
-union all select p.proname || ': a definer function without a pinned search_path' from pg_proc p
+select c.relname || ': ' || coalesce(r.rolname, 'PUBLIC') || ' may ' || g.privilege_type
+  from relations c cross join aclexplode(c.relacl) g left join roles r on r.oid = g.grantee
+  where (r.oid is not null or g.grantee = 0)
+    and (c.relkind <> 'S' and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+         or c.relkind = 'S' and g.privilege_type in ('SELECT', 'UPDATE'))
+union all select c.relname || ': ' || r.rolname || ' may ' || p from relations c cross join roles r
+  cross join unnest(array['UPDATE', 'DELETE']) p
+  where c.relname = any(%(append_only)s) and c.relkind in ('r', 'p')
+    and (has_table_privilege(r.oid, c.oid, p) or p = 'UPDATE' and has_any_column_privilege(r.oid, c.oid, p))
+union all select c.relname || '.' || a.attname || ': ' || r.rolname || ' may UPDATE' from relations c
+  join pg_attribute a on a.attrelid = c.oid and c.relname || '.' || a.attname = any(%(privileged_columns)s)
+  cross join roles r where has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')
+union all select c.relname || '.' || a.attname || ': ' || r.rolname || ' may INSERT it as true' from relations c
+  join pg_attribute a on a.attrelid = c.oid and c.relname || '.' || a.attname = any(%(privileged_columns)s)
+  cross join roles r where has_column_privilege(r.oid, c.oid, a.attnum, 'INSERT') and not (c.relrowsecurity and exists (
+    select 1 from pg_policy p where p.polrelid = c.oid and not p.polpermissive and p.polcmd in ('a', '*')
+      and p.polroles = '{0}' and pg_get_expr(p.polwithcheck, c.oid) = '(NOT ' || a.attname || ')'))
+union all select c.relname || ': belongs to ' || r.rolname from relations c join roles r on r.oid = c.relowner
+  where c.relkind not in ('i', 'I')
+union all select rolname || ': is a superuser or bypasses row-level security' from pg_roles
+  where rolname in ('coditect_app', 'coditect_worker') and (rolsuper or rolbypassrls)
+union all select p.proname || ': a definer function ' || fault from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace and n.nspname = 'public'
-  where p.prosecdef and not exists (select 1 from unnest(p.proconfig) c where c like 'search_path=%%')
-union all select c.relname || ': a view without security_invoker, or a materialized view' from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+  cross join lateral (values
+    ('without a pinned search_path',
+     not exists (select 1 from unnest(p.proconfig) c where c like 'search_path=%%')),
+    ('that everybody may call',
+     exists (select 1 from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g where g.grantee = 0)),
+    ('that runs as a superuser', (select rolsuper from pg_roles where oid = p.proowner))
+  ) faults (fault, found)
+  where p.prosecdef and found
+union all select c.relname || ': a view without security_invoker, or a materialized view' from relations c
   where c.relkind = 'm'
     or c.relkind = 'v' and not coalesce(c.reloptions::text like '%%security_invoker=true%%', false)
+union all select c.relname || ': a foreign table, which no policy covers' from relations c where c.relkind = 'f'
 order by 1
 """
 _ROLE_FAULTS = """
@@ -81,8 +169,19 @@ from pg_roles r where r.rolname = current_user
 
 def wall_faults(cursor: CursorWrapper) -> list[str]:
     """Return one sentence for each hole in the walls; an empty list is the only good answer."""
-    cursor.execute(_WALL_FAULTS, {"global": list(GLOBAL_TABLES), "walled_by_id": list(WALLED_BY_ID)})
-    return [row[0] for row in cursor.fetchall()]
+    lists = {
+        "global": list(GLOBAL_TABLES),
+        "walled_by_id": list(WALLED_BY_ID),
+        "without_organization": list(WITHOUT_ORGANIZATION),
+        "global_uniques": list(GLOBAL_UNIQUES),
+        "append_only": list(APPEND_ONLY),
+        "privileged_columns": list(PRIVILEGED_COLUMNS),
+    }
+    faults: list[str] = []
+    for query in (_WALL_FAULTS, _KEY_FAULTS, _RIGHT_FAULTS):
+        cursor.execute(query, lists)
+        faults += [row[0] for row in cursor.fetchall()]
+    return faults
 
 
 def role_faults(cursor: CursorWrapper) -> list[str]:

@@ -46,6 +46,77 @@ def grant(table: str, privileges: str, *, to: str = APP) -> RunSQL:
     return RunSQL(sql=f"GRANT {privileges} ON {table} TO {to}", reverse_sql=f"REVOKE {privileges} ON {table} FROM {to}")
 
 
+def tenant_key(table: str) -> RunSQL:
+    """Let rows be referenced together with their organization (`tenant_reference`); in a migration that is not atomic.
+
+    The index is made concurrently, so that nobody waits for it.
+    """
+    return RunSQL(
+        sql=f"CREATE UNIQUE INDEX CONCURRENTLY {table}_tenant_key ON {table} (organization_id, id)",
+        reverse_sql=f"DROP INDEX CONCURRENTLY {table}_tenant_key",
+    )
+
+
+def tenant_reference(table: str, column: str, *, to: str, key: str = "id", on_delete: str = "NO ACTION") -> RunSQL:
+    """Let a row name only a parent of its own organization, beside the foreign key that the ORM knows.
+
+    PostgreSQL checks foreign keys past row-level security: by itself `column` could name another organization's row,
+    and tell by an error whether there is one. In a migration that is not atomic: old rows are validated in a
+    transaction of their own, under a lock that lets everybody read and write.
+    """
+    name = f"{table}_{column}_of_tenant"
+    return RunSQL(
+        sql=[
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (organization_id, {column}) "
+            f"REFERENCES {to} (organization_id, {key}) ON DELETE {on_delete} NOT VALID",
+            f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}",
+        ],
+        reverse_sql=f"ALTER TABLE {table} DROP CONSTRAINT {name}",
+    )
+
+
+def freeze(table: str, *columns: str, of: str = APP) -> RunSQL:
+    """Let a role that may change a table's rows change them no longer in these columns.
+
+    A right to change all columns becomes one for each other column; a column that is added later needs a `grant` of
+    its own ("UPDATE (name)").
+    """
+    frozen = ", ".join(f"'{column}'" for column in columns)
+    return RunSQL(
+        sql=f"""
+            DO $freeze$
+            DECLARE free text;
+            BEGIN
+                SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO free FROM pg_attribute
+                WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT IN ({frozen});
+                REVOKE UPDATE ON {table} FROM {of};
+                EXECUTE format('GRANT UPDATE (%s) ON {table} TO {of}', free);
+            END
+            $freeze$
+        """,  # noqa: S608  (names from migrations)
+        reverse_sql=[f"REVOKE UPDATE ON {table} FROM {of}", f"GRANT UPDATE ON {table} TO {of}"],
+    )
+
+
+def refuse_new(table: str, column: str) -> RunSQL:
+    """Let nobody who is bound by policies insert a row in which this boolean column is true.
+
+    A policy and no column right, because the ORM names every column when it inserts.
+    """
+    return RunSQL(
+        sql=[
+            f"CREATE POLICY every_row ON {table} AS PERMISSIVE FOR ALL USING (true) WITH CHECK (true)",
+            f"CREATE POLICY no_new_{column} ON {table} AS RESTRICTIVE FOR INSERT WITH CHECK (NOT {column})",
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        ],
+        reverse_sql=[
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+            f"DROP POLICY no_new_{column} ON {table}",
+            f"DROP POLICY every_row ON {table}",
+        ],
+    )
+
+
 def definer_function(*, signature: str, returns: str, body: str, language: str = "sql", to: str = APP) -> RunSQL:
     """Create a narrow function that looks over the wall: it runs as the migrator, with a pinned search_path.
 

@@ -45,7 +45,9 @@ class LicenseSession(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["license", "hardware_hash"], condition=Q(ended_at=None), name="one_open_session_per_machine"
+                fields=["organization", "license", "hardware_hash"],
+                condition=Q(ended_at=None),
+                name="one_open_session_a_machine",
             ),
         ]
         indexes = [

@@ -41,7 +41,8 @@ def add_member(*, organization_id: UUID, actor_id: UUID, team_id: UUID, user_id:
     """Put a member of the organization into a team; again is fine. Raises TeamNotFound, MemberNotFound."""
     with organization_context(organization_id):
         team = get(team_id=team_id)
-        if not Membership.objects.filter(user_id=user_id).exists():
+        # Locked, so that a member who is leaving is either still here when they are added, or not added.
+        if Membership.objects.select_for_update(no_key=True).filter(user_id=user_id).first() is None:
             raise MemberNotFound
         _, created = TeamMembership.objects.get_or_create(organization_id=organization_id, team=team, user_id=user_id)
         if created:

@@ -1,5 +1,6 @@
 """What no request can do: look into every organization's tables at once, and turn back the time in a row."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -24,6 +25,16 @@ def count(table: str) -> int:
     """Return how many rows a table has; of users, those that signed up."""
     signed_up = " where not is_platform_admin" if table == "users_user" else ""
     return int(as_owner(f"select count(*) from {table}{signed_up}")[0][0])  # noqa: S608  (names from tests)
+
+
+def until_blocked(number: int) -> None:
+    """Return when this many sessions wait for a lock that another holds; fail when they do not."""
+    for _ in range(500):
+        ((waiting,),) = as_owner("select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0")
+        if waiting >= number:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def join(organization_id: str, user_id: str, role: str) -> None:

@@ -30,6 +30,10 @@ def settled() -> Licensed:
     made = licensed()
     body = {"license_key": made.license_key, "hardware_id": "machine-0001"}
     assert made.customer.api.post("/api/v1/licenses/acquire", body).status_code == 201
+    teams = f"/api/v1/organizations/{made.customer.organization_id}/teams"
+    team_id = made.customer.api.post(teams, {"name": "Compilers"}).json()["id"]
+    added = made.customer.api.post(f"{teams}/{team_id}/members", {"user_id": made.customer.user_id})
+    assert added.status_code == 204
     as_owner(
         "insert into subscriptions_checkoutsession "
         "(id, organization_id, plan_id, stripe_session_id, status, created_at) "
@@ -131,6 +135,8 @@ class TestInAnothersContext:
             )
 
 
+NEW_USER = ("insert into users_user (id, email, full_name, password, status, is_platform_admin, token_version, "
+            "created_at) values (gen_random_uuid(), 'mine@example.com', '', '', 'active',")  # fmt: skip
 FORBIDDEN = (
     "set role coditect_migrator", "set role coditect_system", "set role postgres",
     "set session authorization coditect_migrator", "create table mine (id int)", "create temporary table mine (id int)",
@@ -146,6 +152,12 @@ FORBIDDEN = (
     "update organizations_datakey set wrapped_key = ''", "delete from organizations_datakey",
     "update subscriptions_plan set price_cents = 0", "insert into subscriptions_plan default values",
     "delete from subscriptions_webhookevent", "update django_migrations set name = ''",
+    "update users_session set user_id = user_id", "update users_onetimetoken set user_id = user_id",
+    "update users_onetimetoken set purpose = 'reset_password'",
+    "update users_user set is_platform_admin = true", "update users_user set status = 'active'",
+    "update users_user set id = id", "update users_user set (full_name, is_platform_admin) = ('', true)",
+    f"{NEW_USER} true, 0, now())",
+    f"{NEW_USER} false, 0, now()) on conflict (email) do update set is_platform_admin = true",
 )  # fmt: skip
 FORBIDDEN_TO_THE_WEB = (
     "select payload from subscriptions_webhookevent", "select * from subscriptions_webhookevent",
@@ -167,11 +179,59 @@ def denied(role: str, statements: tuple[str, ...]) -> None:
             pytest.fail(f"{role} may: {statement}")
 
 
+REFERENCES = {
+    "licenses_license": ("subscription_id", "subscriptions_subscription"),
+    "licenses_activation": ("license_id", "licenses_license"),
+    "licenses_licensesession": ("license_id", "licenses_license"),
+    "subscriptions_checkoutsession": ("subscription_id", "subscriptions_subscription"),
+    "organizations_teammembership": ("team_id", "organizations_team"),
+}
+
+
+class TestReferences:
+    @pytest.mark.parametrize("table", REFERENCES)
+    def test_to_anothers_row_are_refused_as_those_to_none(self, table: str, theirs: Licensed, mine: Licensed) -> None:
+        column, parent = REFERENCES[table]
+        if table == "licenses_license":  # else that there is one licence a subscription would be the refusal
+            as_owner("truncate licenses_activation, licenses_licensesession")
+            as_owner("delete from licenses_license where organization_id = %s", theirs.customer.organization_id)
+        ((foreign,),) = as_owner(
+            f"select id from {parent} where organization_id = %s",  # noqa: S608
+            theirs.customer.organization_id,
+        )
+        with serving_roles() as roles:
+            for role in roles:
+                enter(role, mine.customer.organization_id)
+                told = [self.refusal(role, table, column, value) for value in (foreign, new_id())]
+                assert told[0] == told[1]
+
+    def refusal(self, role: psycopg.Connection[Any], table: str, column: str, value: Any) -> tuple[Any, ...]:
+        """Try to make an own row name this parent; return why it was refused."""
+        copied = "id, created_at, organization_id, user_id"
+        statement = (
+            # Nobody may change who is in a team, so a row is added.
+            f"insert into {table} ({copied}, {column}) select gen_random_uuid(), now(), organization_id, user_id, %s "  # noqa: S608
+            f"from {table}"
+            if table == "organizations_teammembership"
+            else f"update {table} set {column} = %s"  # noqa: S608
+        )
+        with pytest.raises(psycopg.errors.ForeignKeyViolation) as refused:
+            role.execute(statement, [value])
+        return refused.value.sqlstate, str(refused.value).replace(str(value), "…")
+
+    def test_to_who_is_no_member_are_refused(self, theirs: Licensed, mine: Licensed) -> None:
+        with serving_roles() as roles:
+            for role in roles:
+                enter(role, mine.customer.organization_id)
+                with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                    role.execute("update organizations_membership set user_id = %s", [theirs.customer.user_id])
+
+
 class TestRights:
     @pytest.mark.parametrize("role", ["app", "worker", "system"])
     def test_to_change_structure_roles_or_history_are_nobodys_who_serves(self, role: str) -> None:
         own = ("set role coditect_system", "delete from licenses", "delete from organizations", "delete from emails",
-               "update organizations")  # fmt: skip
+               "update organizations", "update users_user")  # fmt: skip
         denied(role, tuple(one for one in FORBIDDEN if role != "system" or not one.startswith(own)))
 
     def test_to_read_the_inbox_and_the_queue_are_not_the_webs(self) -> None:

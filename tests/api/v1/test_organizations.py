@@ -1,16 +1,20 @@
 """/organizations: members, roles, invitations, teams, and who may do what to whom."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connections
 from rest_framework.test import APIClient
 
 from config.kernel.ids import new_id
 from tests import journey
+from tests.api.beneath import as_owner, count, until_blocked
 from tests.invitations import invite, join
 from tests.journey import Customer
+from tests.plugins import servers
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -160,6 +164,36 @@ class TestTeams:
         team = owner.api.post(base, {"name": "Compilers"}).json()
         answer = owner.api.post(f"{base}/{team['id']}/members", {"user_id": stranger.user_id})
         assert (answer.status_code, code(answer)) == (404, "member_not_found")
+
+    def test_do_not_keep_who_leaves_the_organization_meanwhile(self) -> None:
+        owner = journey.sign_up()
+        guest = join(owner)
+        base = f"/api/v1/organizations/{owner.organization_id}/teams"
+        team = owner.api.post(base, {"name": "Compilers"}).json()
+        with psycopg.connect(servers.current().postgres.url("migrator")) as leaving:
+            leaving.execute("delete from organizations_membership where user_id = %s", [guest.user_id])
+            with ThreadPoolExecutor(1) as pool:
+                adding = pool.submit(self.add, owner, f"{base}/{team['id']}/members", guest.user_id)
+                until_blocked(1)
+                leaving.commit()
+                assert code(adding.result()) == "member_not_found"
+        assert owner.api.get(f"{base}/{team['id']}/members").json()["count"] == 0
+
+    def add(self, owner: Customer, path: str, user_id: str) -> Any:
+        """Put a member into a team, from a thread of its own."""
+        try:
+            return owner.api.post(path, {"user_id": user_id})
+        finally:
+            connections.close_all()
+
+    def test_let_go_of_who_is_no_member_any_more_however_they_left(self) -> None:
+        owner = journey.sign_up()
+        base = f"/api/v1/organizations/{owner.organization_id}/teams"
+        team = owner.api.post(base, {"name": "Compilers"}).json()
+        owner.api.post(f"{base}/{team['id']}/members", {"user_id": owner.user_id})
+        assert count("organizations_teammembership") == 1
+        as_owner("delete from organizations_membership where user_id = %s", owner.user_id)
+        assert count("organizations_teammembership") == 0
 
     def test_are_managed_by_those_who_may(self) -> None:
         owner = journey.sign_up()
