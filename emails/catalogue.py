@@ -14,6 +14,13 @@ class EmailKind(StrEnum):
     WELCOME = "welcome"
     PASSWORD_RESET = "password_reset"  # noqa: S105  (the name of a kind)
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    MFA_ENABLED = "mfa_enabled"
+    MFA_DISABLED = "mfa_disabled"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGE_TAKEN = "email_change_taken"
+    EMAIL_CHANGE_ASKED = "email_change_asked"
+    EMAIL_CHANGED = "email_changed"
     INVITATION = "invitation"
     SUBSCRIPTION_CONFIRMED = "subscription_confirmed"
     LICENSE_ISSUED = "license_issued"

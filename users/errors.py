@@ -81,3 +81,75 @@ class SignInNotFound(DomainError):
     kind = Kind.NOT_FOUND
     code = "session_not_found"
     detail = "You have no such session."
+
+
+class MfaRequired(DomainError):
+    """Everything was right so far, and a second factor is needed; at sign-in `mfa_token` says for what."""
+
+    kind = Kind.FORBIDDEN
+    code = "mfa_required"
+    detail = "Two-factor sign-in is on: send a code of your authenticator app, or a recovery code."
+
+
+class MfaTokenInvalid(DomainError):
+    """An `mfa_token` that was used, has expired, or has seen too many wrong codes."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "mfa_token_invalid"
+    detail = "This sign-in has ended. Begin again with your password."
+
+
+class MfaCodeInvalid(DomainError):
+    """A code of the authenticator app that is wrong, too old, or was used before."""
+
+    code = "mfa_code_invalid"
+    detail = "This code is wrong, or was used before."
+    attr = "code"
+
+
+class RecoveryCodeInvalid(DomainError):
+    """A recovery code that is wrong, void, or was used before."""
+
+    code = "recovery_code_invalid"
+    detail = "This recovery code is wrong, or was used before."
+    attr = "recovery_code"
+
+
+class MfaAttemptsExceeded(DomainError):
+    """Too many wrong codes in a row: the next one is looked at later."""
+
+    kind = Kind.RATE_LIMITED
+    code = "mfa_attempts_exceeded"
+    detail = "Too many wrong codes. Wait before you try again, or use a recovery code."
+
+
+class MfaAlreadyEnabled(DomainError):
+    """Two-factor sign-in is on already."""
+
+    kind = Kind.CONFLICT
+    code = "mfa_already_enabled"
+    detail = "Two-factor sign-in is on already. Switch it off first to use another app."
+
+
+class MfaNotEnabled(DomainError):
+    """There is no authenticator app to confirm, use or remove."""
+
+    kind = Kind.CONFLICT
+    code = "mfa_not_enabled"
+    detail = "Two-factor sign-in is not set up."
+
+
+class StepUpRequired(DomainError):
+    """The last proof of identity is too long ago for this; `methods` says what can be shown to renew it."""
+
+    kind = Kind.FORBIDDEN
+    code = "step_up_required"
+    detail = "Prove again that it is you: POST /api/v1/auth/step-up, then repeat this request."
+
+
+class EmailUnchanged(DomainError):
+    """The new address is the one the account has."""
+
+    code = "email_unchanged"
+    detail = "This is your address already."
+    attr = "email"

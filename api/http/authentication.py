@@ -59,11 +59,16 @@ def signed_in(request: Request) -> User:
     return request.user
 
 
-def session_id(request: Request) -> UUID:
-    """Return the session that a signed-in user's request comes from; raises NotAuthenticated."""
+def session(request: Request) -> SignedIn:
+    """Return in which session, and how well proven, a signed-in user's request comes; raises NotAuthenticated."""
     if not isinstance(request.auth, SignedIn):
         raise NotAuthenticated
-    return request.auth.session_id
+    return request.auth
+
+
+def session_id(request: Request) -> UUID:
+    """Return the session that a signed-in user's request comes from; raises NotAuthenticated."""
+    return session(request).session_id
 
 
 def viewer_id(request: Request) -> UUID | None:

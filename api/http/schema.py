@@ -12,6 +12,7 @@ from api.http.errors import STATUSES
 from api.http.tenancy import HEADER
 from config.kernel.errors import DomainError
 from config.kernel.idempotency import IdempotencyInFlight, IdempotencyKeyReused
+from users.errors import StepUpRequired
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -73,27 +74,38 @@ class OperationSchema(AutoSchema):
     """Names operations after their route's words."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        """Return the operation, with its rate limits in words and as an answer."""
+        """Return the operation, with what is declared beside its action: in words, and as answers."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
         if operation is None:
             return None
         if getattr(handler, "idempotent", False):
             self._tell_idempotency(operation)
+        step_up = getattr(handler, "step_up", None)
+        if step_up is not None:
+            self._tell(operation, f"{step_up}.")
+            self._may_fail(operation, 403, [(StepUpRequired.code, StepUpRequired.detail)])
         general = (rate_limits.GENERAL,) if getattr(self.view, "generally_limited", False) else ()
         limits = getattr(handler, "rate_limits", general)
-        if not limits:
-            return operation
-        told = "Rate limit: " + ", ".join(f"{limit.rate} per {limit.per}" for limit in limits) + "."
-        operation["description"] = "\n\n".join(filter(None, [operation.get("description", ""), told]))
-        answers = operation["responses"]
-        limited = self._get_response_for_code(_response(429, GENERAL[429]), "429")  # type: ignore[no-untyped-call]
-        if "429" in answers:
-            answers["429"]["description"] += "\n" + limited["description"]
-        else:
-            answers["429"] = limited
-        operation["responses"] = dict(sorted(answers.items()))
+        if limits:
+            told = ", ".join(f"{limit.rate} per {limit.per}" for limit in limits)
+            self._tell(operation, f"Rate limit: {told}.")
+            self._may_fail(operation, 429, GENERAL[429])
         return operation
+
+    def _tell(self, operation: dict[str, Any], sentence: str) -> None:
+        """Add a sentence to the description."""
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description", ""), sentence]))
+
+    def _may_fail(self, operation: dict[str, Any], status: int, codes: list[tuple[str, str]]) -> None:
+        """Add an answer, or its codes to what the operation answers with this status."""
+        answers = operation["responses"]
+        answer = self._get_response_for_code(_response(status, codes), str(status))  # type: ignore[no-untyped-call]
+        if str(status) in answers:
+            answers[str(status)]["description"] += "\n" + answer["description"]
+        else:
+            answers[str(status)] = answer
+        operation["responses"] = dict(sorted(answers.items()))
 
     def _tell_idempotency(self, operation: dict[str, Any]) -> None:
         """Add the Idempotency-Key header and what it can be answered with."""
@@ -106,15 +118,7 @@ class OperationSchema(AutoSchema):
             }
         )
         for failure in (IdempotencyInFlight, IdempotencyKeyReused):
-            status = STATUSES[failure.kind]
-            answer = self._get_response_for_code(  # type: ignore[no-untyped-call]
-                _response(status, [(failure.code, failure.detail)]), str(status)
-            )
-            if str(status) in operation["responses"]:
-                operation["responses"][str(status)]["description"] += "\n" + answer["description"]
-            else:
-                operation["responses"][str(status)] = answer
-        operation["responses"] = dict(sorted(operation["responses"].items()))
+            self._may_fail(operation, STATUSES[failure.kind], [(failure.code, failure.detail)])
 
     def get_tags(self) -> list[str]:
         """Group by the first word of the path."""

@@ -15,6 +15,7 @@ from api.v1.views.billing import (
 )
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
+from api.v1.views.mfa import MfaViewSet, StepUpViewSet
 from api.v1.views.organizations import MemberViewSet, OrganizationViewSet
 from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
@@ -56,6 +57,11 @@ urlpatterns = [
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
     path("auth/me", MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
     path("auth/change-password", MeViewSet.as_view({"post": "change_password"}), name="change-password"),
+    path("auth/mfa", MfaViewSet.as_view({"get": "retrieve"}), name="mfa"),
+    path("auth/mfa/totp", MfaViewSet.as_view({"post": "create", "delete": "destroy"}), name="mfa-totp"),
+    path("auth/mfa/totp/confirm", MfaViewSet.as_view({"post": "confirm"}), name="mfa-totp-confirm"),
+    path("auth/mfa/recovery-codes", MfaViewSet.as_view({"post": "renew_recovery_codes"}), name="recovery-codes"),
+    path("auth/step-up", StepUpViewSet.as_view({"post": "create"}), name="step-up"),
     path("auth/sessions", AuthSessionViewSet.as_view({"get": "list", "delete": "destroy_others"}), name="sign-ins"),
     path("auth/sessions/<str:pk>", AuthSessionViewSet.as_view({"delete": "destroy"}), name="sign-in"),
     *router.urls,

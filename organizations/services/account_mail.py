@@ -56,9 +56,12 @@ def queue_verification(*, user: User) -> str:
     return token
 
 
-def queue_password_changed(*, user: User) -> None:
-    """Tell a user, in the caller's transaction, that their password was changed: in case it was not them."""
-    _queue(user, EmailKind.PASSWORD_CHANGED, {"full_name": user.full_name})
+def queue_notice(*, user: User, kind: EmailKind, recipient: str | None = None, **facts: str) -> None:
+    """Tell a user, in the caller's transaction, what was done with their account: in case it was not them.
+
+    At the address of the account, unless another is named.
+    """
+    _queue(user, kind, {"full_name": user.full_name, **facts}, recipient=recipient)
 
 
 def _enqueue(job: str, user: User | None) -> None:
@@ -67,14 +70,14 @@ def _enqueue(job: str, user: User | None) -> None:
         tasks.enqueue(job, user_id=user.id if user is not None else new_id())
 
 
-def _queue(user: User, kind: EmailKind, data: dict[str, str]) -> None:
+def _queue(user: User, kind: EmailKind, data: dict[str, str], *, recipient: str | None = None) -> None:
     if user.default_organization_id is None:
         return
     with organization_context(user.default_organization_id):
         outbox.queue(
             organization_id=user.default_organization_id,
             kind=kind,
-            recipient=user.email,
+            recipient=recipient or user.email,
             dedup_key=f"{kind}:{new_id()}",
             data=data,
         )

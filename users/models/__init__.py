@@ -1,8 +1,19 @@
 """Tables of the users app."""
 
 from users.models.audit import AuditEntry
+from users.models.second_factor import Authenticator, RecoveryCode, SignInChallenge
 from users.models.session import Session
 from users.models.token import OneTimeToken, TokenPurpose
 from users.models.user import User, UserStatus
 
-__all__ = ["AuditEntry", "OneTimeToken", "Session", "TokenPurpose", "User", "UserStatus"]
+__all__ = [
+    "AuditEntry",
+    "Authenticator",
+    "OneTimeToken",
+    "RecoveryCode",
+    "Session",
+    "SignInChallenge",
+    "TokenPurpose",
+    "User",
+    "UserStatus",
+]

@@ -10,7 +10,8 @@ class Session(models.Model):
     """One sign-in of one user, alive until it expires or is revoked.
 
     A refresh rotates the token into the next `generation`: the new one's hash takes the place of the old one's, which
-    is kept as `previous_hash` so that its reuse is recognised (RFC 9700 §4.14.2).
+    is kept as `previous_hash` so that its reuse is recognised (RFC 9700 §4.14.2). `amr` says how the user has
+    proven who they are (by spaces: pwd and otp of RFC 8176, recovery, firebase), `authenticated_at` when they last did.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -19,6 +20,9 @@ class Session(models.Model):
     refresh_hash = models.BinaryField(max_length=32)
     previous_hash = models.BinaryField(max_length=32, null=True)
     token_version = models.PositiveIntegerField()
+    amr = models.CharField(max_length=64, db_default="pwd")
+    # Unknown for sessions that are older than the column: whoever holds one proves themselves anew.
+    authenticated_at = models.DateTimeField(null=True)
     ip_address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -33,3 +37,8 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def methods(self) -> list[str]:
+        """How the user has proven who they are, in order."""
+        return self.amr.split()

@@ -65,6 +65,12 @@ class User(AbstractBaseUser):
         return self.email_verified_at is not None
 
     @property
+    def mfa_enabled(self) -> bool:
+        """Whether signing in asks for a second factor; a query, unless the authenticator was read with the user."""
+        authenticator = getattr(self, "authenticator", None)
+        return authenticator is not None and authenticator.confirmed_at is not None
+
+    @property
     def is_active(self) -> bool:  # type: ignore[override]
         """Django's word for "may sign in"."""
         return self.status == UserStatus.ACTIVE

@@ -41,7 +41,8 @@ def verify_email(*, token: str) -> tuple[User, bool]:
     Raises TokenInvalid, TokenExpired.
     """
     with transaction.atomic():
-        user, _ = one_time_tokens.use(token=token, purpose=TokenPurpose.VERIFY_EMAIL)
+        used, _ = one_time_tokens.use(token=token, purpose=TokenPurpose.VERIFY_EMAIL)
+        user = used.user
         newly = User.objects.filter(id=user.id, email_verified_at=None).update(email_verified_at=Now()) == 1
     return user, newly
 

@@ -11,22 +11,33 @@ from config.kernel.digests import keyed_hash
 from users.errors import TokenExpired, TokenInvalid
 from users.models import OneTimeToken, TokenPurpose, User
 
-LIFETIMES = {TokenPurpose.VERIFY_EMAIL: timedelta(hours=24), TokenPurpose.RESET_PASSWORD: timedelta(hours=1)}
+LIFETIMES = {
+    TokenPurpose.VERIFY_EMAIL: timedelta(hours=24),
+    TokenPurpose.RESET_PASSWORD: timedelta(hours=1),
+    TokenPurpose.CHANGE_EMAIL: timedelta(hours=1),
+}
 
 
-def issue(*, user: User, purpose: TokenPurpose) -> str:
-    """Return a new token for the user and void the older ones of this purpose; only its hash is kept."""
+def issue(*, user: User, purpose: TokenPurpose, email: str | None = None) -> str:
+    """Return a new token for the user and void the older ones of this purpose; only its hash is kept.
+
+    `email` is the new address that a CHANGE_EMAIL token is for.
+    """
     now = clock.now()
     OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=now)
     token = secrets.token_urlsafe(32)
     OneTimeToken.objects.create(
-        user=user, purpose=purpose, token_hash=keyed_hash(purpose, token), expires_at=now + LIFETIMES[purpose]
+        user=user,
+        purpose=purpose,
+        token_hash=keyed_hash(purpose, token),
+        email=email,
+        expires_at=now + LIFETIMES[purpose],
     )
     return token
 
 
-def use(*, token: str, purpose: TokenPurpose) -> tuple[User, bool]:
-    """Use a token up; return its user and whether this was the first use.
+def use(*, token: str, purpose: TokenPurpose) -> tuple[OneTimeToken, bool]:
+    """Use a token up; return it, with its user, and whether this was the first use.
 
     A used token whose time has not passed is answered the same again (mail scanners open links before people do).
     Raises TokenInvalid, TokenExpired.
@@ -39,4 +50,17 @@ def use(*, token: str, purpose: TokenPurpose) -> tuple[User, bool]:
         raise TokenInvalid
     if row.expired <= timedelta(0):
         raise TokenExpired
-    return row.user, first
+    return row, first
+
+
+def use_once(*, token: str, purpose: TokenPurpose) -> OneTimeToken:
+    """Use a token up; return it, with its user. Raises TokenInvalid, also for a used one, TokenExpired."""
+    row, first = use(token=token, purpose=purpose)
+    if not first:
+        raise TokenInvalid
+    return row
+
+
+def void(*, user: User, purposes: list[TokenPurpose]) -> None:
+    """Let the unused tokens of these purposes work no longer."""
+    OneTimeToken.objects.filter(user=user, purpose__in=purposes, used_at=None).update(expires_at=F("created_at"))

@@ -5,12 +5,10 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
 
-from users.errors import InvalidCredentials, TokenInvalid, WeakPassword
-from users.models import OneTimeToken, Session, TokenPurpose, User
-from users.services import audit, one_time_tokens
+from users.errors import InvalidCredentials, WeakPassword
+from users.models import TokenPurpose, User
+from users.services import audit, one_time_tokens, sessions
 
 
 def reset(*, token: str, password: str) -> User:
@@ -20,12 +18,10 @@ def reset(*, token: str, password: str) -> User:
     WeakPassword.
     """
     with transaction.atomic():
-        user, first = one_time_tokens.use(token=token, purpose=TokenPurpose.RESET_PASSWORD)
-        if not first:
-            raise TokenInvalid
-        _check_strength(password, user)
-        _set(user, password, action="PASSWORD_RESET")
-    return user
+        used = one_time_tokens.use_once(token=token, purpose=TokenPurpose.RESET_PASSWORD)
+        _check_strength(password, used.user)
+        _set(used.user, password, action="PASSWORD_RESET")
+    return used.user
 
 
 def change(*, user: User, session_id: UUID, current_password: str, new_password: str) -> None:
@@ -48,17 +44,10 @@ def _check_strength(password: str, user: User) -> None:
 
 
 def _set(user: User, password: str, *, action: str, keep: UUID | None = None) -> None:
-    """Set the password, raise the token version, revoke sessions and void reset links that are still about."""
+    """Set the password, end sessions, and void the links that are still about: to set one, to change the address."""
     locked = User.objects.select_for_update(no_key=True).get(id=user.id)
     locked.set_password(password)
-    locked.token_version += 1
-    locked.save(update_fields=["password", "token_version"])
-    live = Session.objects.filter(user=locked, revoked_at=None)
-    if keep is not None:
-        live.filter(id=keep).update(token_version=locked.token_version)
-    # Every session of an older token version is dead already; the rows say so, and since when.
-    live.filter(token_version__lt=locked.token_version).update(revoked_at=Now(), revoke_reason="password_changed")
-    OneTimeToken.objects.filter(user=locked, purpose=TokenPurpose.RESET_PASSWORD, used_at=None).update(
-        expires_at=F("created_at")
-    )
+    locked.save(update_fields=["password"])
+    sessions.end_all(user=locked, keep=keep, reason="password_changed")
+    one_time_tokens.void(user=locked, purposes=[TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_EMAIL])
     audit.record(action=action, organization_id=None, actor_id=locked.id, object_type="user", object_id=locked.id)

@@ -1,10 +1,9 @@
-"""Signing in, staying signed in, signing out."""
+"""Sessions: begun by a sign-in, kept alive by refreshing, ended by signing out or by what makes them unsafe."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -13,14 +12,17 @@ from config.kernel import clock
 from config.kernel.digests import keyed_hash
 from config.kernel.ids import new_id
 from users import tokens
-from users.errors import AccountSuspended, EmailNotVerified, InvalidCredentials, NotAuthenticated, SessionRevoked
+from users.errors import NotAuthenticated, SessionRevoked
 from users.models import Session, User, UserStatus
-from users.models.user import normalize_email
 from users.services import audit
 from users.tokens import TokenPair
 
 RETRY_GRACE = timedelta(seconds=10)
 """A client whose answer was lost may repeat its refresh within this time; later it is taken for a thief."""
+
+FRESH_FOR = timedelta(minutes=10)
+"""How long a proof of identity is good for what asks for a recent one (step-up)."""
+SECOND_FACTORS = {"otp", "recovery"}
 
 
 @dataclass(frozen=True)
@@ -33,33 +35,24 @@ class SignIn:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who an access token is of, and in which session."""
+    """Who an access token is of, in which session, and how well they have proven who they are.
+
+    `amr` says by what means; `fresh`: the last proof is younger than FRESH_FOR.
+    """
 
     user: User
     session_id: UUID
+    amr: tuple[str, ...] = ()
+    fresh: bool = False
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether a second factor was among the means."""
+        return not SECOND_FACTORS.isdisjoint(self.amr)
 
 
-def login(*, email: str, password: str, ip_address: str | None = None, user_agent: str = "") -> SignIn:
-    """Sign a user in with e-mail and password.
-
-    Raises InvalidCredentials for an unknown address as for a wrong password, after the same work; and only when the
-    password was right, AccountSuspended or EmailNotVerified.
-    """
-    user = User.objects.filter(email=normalize_email(email)).first()
-    if user is None:
-        make_password(password)  # the same work as for a known address, so that time tells nothing
-        raise InvalidCredentials
-    if not user.check_password(password):
-        raise InvalidCredentials
-    if user.status != UserStatus.ACTIVE:
-        raise AccountSuspended
-    if not user.email_verified:
-        raise EmailNotVerified
-    return start(user=user, ip_address=ip_address, user_agent=user_agent)
-
-
-def start(*, user: User, ip_address: str | None, user_agent: str) -> SignIn:
-    """Begin a session for a user whose identity has been proven, by whatever means."""
+def start(*, user: User, amr: str, ip_address: str | None, user_agent: str) -> SignIn:
+    """Begin a session for a user whose identity has been proven in full, by the means of `amr`."""
     with transaction.atomic():
         session_id, now = new_id(), clock.now()
         pair = tokens.issue(user_id=user.id, session_id=session_id, generation=1, issued_at=now)
@@ -68,6 +61,8 @@ def start(*, user: User, ip_address: str | None, user_agent: str) -> SignIn:
             user=user,
             refresh_hash=_hash(pair.refresh),
             token_version=user.token_version,
+            amr=amr,
+            authenticated_at=now,
             ip_address=ip_address,
             user_agent=user_agent[:300],
             rotated_at=now,
@@ -79,6 +74,7 @@ def start(*, user: User, ip_address: str | None, user_agent: str) -> SignIn:
             actor_id=user.id,
             object_type="session",
             object_id=session_id,
+            amr=amr,
         )
     return SignIn(user, pair)
 
@@ -153,21 +149,54 @@ def revoke(*, user_id: UUID, session_id: UUID, reason: str) -> bool:
     return session is not None
 
 
+def end_all(*, user: User, reason: str, keep: UUID | None = None) -> None:
+    """End every session of a user but `keep` at once, by raising the token version; the user's row is locked."""
+    user.token_version += 1
+    user.save(update_fields=["token_version"])
+    live = Session.objects.filter(user=user, revoked_at=None)
+    if keep is not None:
+        live.filter(id=keep).update(token_version=user.token_version)
+    # Every session of an older token version is dead already; the rows say so, and since when.
+    live.filter(token_version__lt=user.token_version).update(revoked_at=Now(), revoke_reason=reason)
+
+
+def record_proof(*, session_id: UUID, method: str) -> None:
+    """Remember that the user of a session has just proven who they are, and how; in the caller's transaction."""
+    session = Session.objects.select_for_update(no_key=True).get(id=session_id)
+    session.amr = " ".join(dict.fromkeys([*session.methods, method]))
+    session.authenticated_at = clock.now()
+    session.save(update_fields=["amr", "authenticated_at"])
+
+
+def forget_second_factor(*, session_id: UUID) -> None:
+    """Let a session count as proven by its first factor only; in the caller's transaction."""
+    session = Session.objects.select_for_update(no_key=True).get(id=session_id)
+    session.amr = " ".join(method for method in session.methods if method not in SECOND_FACTORS)
+    session.save(update_fields=["amr"])
+
+
 def authenticate(*, access_token: str) -> SignedIn:
     """Return who an access token is of, if its session is alive; raises NotAuthenticated.
 
     The session is looked up every time (one indexed query), so that a revoked one stops at once and not in minutes.
     """
     claims = tokens.read_access(access_token)
-    users = list(User.objects.raw(_SIGNED_IN, [claims.session_id, claims.user_id]))
+    users = list(User.objects.raw(_SIGNED_IN, [FRESH_FOR, claims.session_id, claims.user_id]))
     if not users:
         raise NotAuthenticated
-    return SignedIn(users[0], claims.session_id)
+    about_session = vars(users[0])
+    return SignedIn(
+        users[0],
+        claims.session_id,
+        amr=tuple(about_session["session_amr"].split()),
+        fresh=about_session["session_fresh"],
+    )
 
 
 # By hand, because every request asks it: building and compiling the same join again took more than half of its time.
 _SIGNED_IN = """
-select u.* from users_session s join users_user u on u.id = s.user_id
+select u.*, s.amr as session_amr, coalesce(s.authenticated_at > statement_timestamp() - %s, false) as session_fresh
+from users_session s join users_user u on u.id = s.user_id
 where s.id = %s and s.user_id = %s and s.revoked_at is null and s.expires_at > statement_timestamp()
   and u.status = 'active' and u.token_version = s.token_version
 """

@@ -91,10 +91,23 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     """A place where the user is signed in."""
 
     current = serializers.SerializerMethodField(help_text="Whether this request came from it.")
+    amr = serializers.ListField(
+        child=serializers.CharField(), source="methods", help_text="How you proved who you are: pwd, otp, recovery."
+    )
 
     class Meta:
         model = Session
-        fields = ["id", "ip_address", "user_agent", "created_at", "rotated_at", "expires_at", "current"]
+        fields = [
+            "id",
+            "ip_address",
+            "user_agent",
+            "amr",
+            "authenticated_at",
+            "created_at",
+            "rotated_at",
+            "expires_at",
+            "current",
+        ]
         read_only_fields = fields
 
     def get_current(self, session: Session) -> bool:

@@ -1,5 +1,7 @@
 """/auth: signing up, verifying, signing in and out."""
 
+from typing import Any
+
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -14,9 +16,11 @@ from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import auth as shapes
-from organizations.services import account_mail, credentials, sign_up
+from api.v1.serializers import security
+from organizations.services import account_mail, credentials, second_factor, sign_up
 from users import errors as failures
-from users.services import sessions
+from users.services import sessions, sign_in
+from users.services.sessions import SignIn
 
 PER_ADDRESS = (
     Limit("3/h", by_body("email"), "address", guards_credentials=True),
@@ -114,27 +118,55 @@ class AuthViewSet(ApiViewSet):
 
     @extend_schema(
         summary="Sign in",
+        description=(
+            "With two-factor sign-in on, the answer to the right password is 403 `mfa_required` with the members "
+            "`mfa_token` and `expires_in` (seconds): finish at /auth/login/mfa."
+        ),
         request=shapes.LoginSerializer,
         responses={
             200: shapes.SignedInSerializer,
-            **errors(failures.InvalidCredentials, failures.EmailNotVerified, failures.AccountSuspended, body=True),
+            **errors(
+                failures.InvalidCredentials,
+                failures.EmailNotVerified,
+                failures.AccountSuspended,
+                failures.MfaRequired,
+                body=True,
+            ),
         },
     )
     @action(detail=False, methods=["post"])
     @limited(*LOGIN)
     def login(self, request: Request) -> Response:
         """Start a session."""
-        signed_in = sessions.login(
-            **self.parse(shapes.LoginSerializer, request),
-            ip_address=client_ip(request),
-            user_agent=request.headers.get("User-Agent", ""),
+        return _signed_in(sign_in.login(**self.parse(shapes.LoginSerializer, request), **_caller(request)))
+
+    @extend_schema(
+        summary="Sign in: the second factor",
+        description=(
+            "With `code` or `recovery_code`. An `mfa_token` is good for 5 minutes, 5 attempts and one success. "
+            "5 wrong codes in a row at an account make the next one wait, from 30 s up to an hour; recovery codes do "
+            "not wait."
+        ),
+        request=security.LoginMfaSerializer,
+        responses={
+            200: shapes.SignedInSerializer,
+            **errors(
+                failures.MfaTokenInvalid,
+                failures.MfaCodeInvalid,
+                failures.RecoveryCodeInvalid,
+                failures.MfaAttemptsExceeded,
+                body=True,
+            ),
+        },
+        operation_id="auth_login_mfa",
+    )
+    @action(detail=False, methods=["post"], url_path="login/mfa")
+    @limited(Limit("20/m", by_ip, "IP", guards_credentials=True))
+    def login_mfa(self, request: Request) -> Response:
+        """Start the session that a password alone did not."""
+        return _signed_in(
+            second_factor.finish_sign_in(**self.parse(security.LoginMfaSerializer, request), **_caller(request))
         )
-        body = {
-            "access": signed_in.tokens.access,
-            "refresh": signed_in.tokens.refresh,
-            "user": signed_in.user,
-        }
-        return Response(shapes.SignedInSerializer(body).data)
 
     @extend_schema(
         summary="Refresh the tokens",
@@ -191,6 +223,16 @@ class AuthViewSet(ApiViewSet):
         """Set the password."""
         credentials.reset_password(**self.parse(shapes.ResetPasswordSerializer, request))
         return Response(status=204)
+
+
+def _caller(request: Request) -> dict[str, Any]:
+    """Return from where somebody signs in, as their list of sessions will show it."""
+    return {"ip_address": client_ip(request), "user_agent": request.headers.get("User-Agent", "")}
+
+
+def _signed_in(done: SignIn) -> Response:
+    body = {"access": done.tokens.access, "refresh": done.tokens.refresh, "user": done.user}
+    return Response(shapes.SignedInSerializer(body).data)
 
 
 def _verified(token: str) -> Response:

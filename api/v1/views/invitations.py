@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in, viewer_id
 from api.http.idempotency import idempotent
 from api.http.schema import errors
+from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
@@ -15,6 +16,7 @@ from api.v1.views.organizations import DENIED, ORGANIZATION, PAGE
 from config.kernel.tenancy import organization_context
 from organizations import errors as failures
 from organizations import selectors
+from organizations.models import Role
 from organizations.roles import Permission
 from organizations.services import invitations
 from users import errors as user_failures
@@ -46,6 +48,7 @@ class InvitationViewSet(ApiViewSet):
             **errors(*DENIED, failures.AlreadyMember, failures.QuotaExceeded, body=True, auth=True),
         },
     )
+    @stepped_up_when(Sends("role", Role.OWNER))
     @idempotent
     def create(self, request: Request, organization: str) -> Response:
         """Send the invitation."""

@@ -8,6 +8,7 @@ from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.rate_limits import requests_this_minute
 from api.http.schema import errors
+from api.http.step_up import Sends, stepped_up, stepped_up_when
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
@@ -15,6 +16,7 @@ from api.v1.serializers.auth import BelongingSerializer
 from config.kernel.tenancy import organization_context
 from organizations import errors as failures
 from organizations import selectors
+from organizations.models import Role
 from organizations.roles import Permission
 from organizations.services import members, profile
 
@@ -93,6 +95,7 @@ class OrganizationViewSet(ApiViewSet):
         parameters=[ORGANIZATION],
         responses={204: None, **errors(*DENIED, auth=True)},
     )
+    @stepped_up
     def destroy(self, request: Request, organization: str) -> Response:
         """Close it."""
         member = member_of(request, organization, Permission.TRANSFER_OWNERSHIP)
@@ -106,6 +109,7 @@ class OrganizationViewSet(ApiViewSet):
         request=shapes.UserIdSerializer,
         responses={204: None, **errors(*DENIED, failures.MemberNotFound, body=True, auth=True)},
     )
+    @stepped_up
     def transfer_ownership(self, request: Request, organization: str) -> Response:
         """Transfer ownership."""
         member = member_of(request, organization, Permission.TRANSFER_OWNERSHIP)
@@ -142,6 +146,7 @@ class MemberViewSet(ApiViewSet):
             **errors(*DENIED, failures.MemberNotFound, failures.LastOwner, body=True, auth=True),
         },
     )
+    @stepped_up_when(Sends("role", Role.OWNER))
     def partial_update(self, request: Request, organization: str, user_id: str) -> Response:
         """Give them another role."""
         member = member_of(request, organization, Permission.MANAGE_MEMBERS)
