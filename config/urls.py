@@ -25,6 +25,7 @@ urlpatterns = [
     path(".well-known/jwks.json", pages.jwks),
     path("local/mailbox", pages.local_mailbox),
     path("reset-password", pages.mailed_link, {"page": "reset_password"}),
+    path("change-email", pages.mailed_link, {"page": "change_email"}),
     path("invitation", pages.mailed_link, {"page": "invitation"}),
     path("django-admin/", admin.site.urls),
 ]

@@ -13,6 +13,7 @@ from api.v1.views.billing import (
     SubscriptionViewSet,
     WebhookViewSet,
 )
+from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
 from api.v1.views.mfa import MfaViewSet, StepUpViewSet
@@ -57,6 +58,8 @@ urlpatterns = [
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
     path("auth/me", MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
     path("auth/change-password", MeViewSet.as_view({"post": "change_password"}), name="change-password"),
+    path("auth/change-email", EmailChangeViewSet.as_view({"post": "create"}), name="change-email"),
+    path("auth/change-email/confirm", ConfirmEmailViewSet.as_view({"post": "create"}), name="confirm-email"),
     path("auth/mfa", MfaViewSet.as_view({"get": "retrieve"}), name="mfa"),
     path("auth/mfa/totp", MfaViewSet.as_view({"post": "create", "delete": "destroy"}), name="mfa-totp"),
     path("auth/mfa/totp/confirm", MfaViewSet.as_view({"post": "confirm"}), name="mfa-totp-confirm"),

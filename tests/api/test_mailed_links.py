@@ -9,7 +9,7 @@ from tests import journey
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 
-@pytest.mark.parametrize("path", ["/reset-password", "/invitation"])
+@pytest.mark.parametrize("path", ["/reset-password", "/invitation", "/change-email"])
 class TestMailedLink:
     def test_leads_to_a_form_that_keeps_the_token_to_itself(self, path: str) -> None:
         answer = Client().get(path)

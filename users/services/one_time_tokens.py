@@ -54,7 +54,12 @@ def use(*, token: str, purpose: TokenPurpose) -> tuple[OneTimeToken, bool]:
 
 
 def use_once(*, token: str, purpose: TokenPurpose) -> OneTimeToken:
-    """Use a token up; return it, with its user. Raises TokenInvalid, also for a used one, TokenExpired."""
+    """Use a token up; return it, with its user. Raises TokenInvalid, also for a used one, TokenExpired.
+
+    The user's row is locked before the token's, as by whatever voids tokens, so that no two wait for each other.
+    """
+    held = OneTimeToken.objects.filter(token_hash=keyed_hash(purpose, token), purpose=purpose).values("user_id")
+    User.objects.select_for_update(no_key=True).filter(id__in=held).first()
     row, first = use(token=token, purpose=purpose)
     if not first:
         raise TokenInvalid
