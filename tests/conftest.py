@@ -1,9 +1,16 @@
 """Fixtures every test may use."""
 
-from collections.abc import Iterator
+import copy
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -13,12 +20,19 @@ from config.kernel.redis import client as redis_client
 from tests.plugins import servers
 
 _EMPTY = """
-do $$ declare names text; begin
+do $$ declare names text; kept text; begin
+  -- What is append-only is so for its owner too, who has to say that it is now to be otherwise.
+  for kept in select distinct tgrelid::regclass from pg_trigger where tgname = 'append_only_table' loop
+    execute 'alter table ' || kept || ' disable trigger append_only_table';
+  end loop;
   select string_agg(format('%I', relname), ', ') into names from pg_class c
     join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
     where c.relkind = 'r' and relname not in ('django_migrations', 'django_content_type', 'auth_permission',
                                               'subscriptions_plan');
   execute 'truncate ' || names || ' cascade';
+  for kept in select distinct tgrelid::regclass from pg_trigger where tgname = 'append_only_table' loop
+    execute 'alter table ' || kept || ' enable always trigger append_only_table';
+  end loop;
 end $$
 """
 
@@ -54,3 +68,23 @@ def _empty_redis() -> None:
 def api() -> APIClient:
     """Return a client of the API without credentials."""
     return APIClient()
+
+
+@pytest.fixture
+def json_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Return what reads the lines that a process would have written, made by the very handler the settings describe."""
+    described: dict[str, Any] = copy.deepcopy(dict(settings.LOGGING))
+    configurator = logging.config.DictConfigurator(described)
+    stdout = described["handlers"]["stdout"]
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(configurator.configure_formatter(described["formatters"][stdout["formatter"]]))
+    for name in stdout["filters"]:
+        handler.addFilter(configurator.configure_filter(described["filters"][name]))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    root.setLevel(before)
+    root.removeHandler(handler)

@@ -49,7 +49,7 @@ def mailed_link(request: HttpRequest, page: str) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=300)
 def jwks(request: HttpRequest) -> JsonResponse:
-    """Publish every public key in use (RFC 7517): of user tokens, seat tokens and licence files."""
+    """Publish every public key in use (RFC 7517): of tokens, licence files and audit checkpoints."""
     return JsonResponse({"keys": [key for purpose in Purpose for key in keyring(purpose).public_jwks()]})
 
 

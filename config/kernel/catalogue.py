@@ -2,6 +2,8 @@
 
 from django.db.backends.utils import CursorWrapper
 
+from config.kernel.walls import APPEND_ONLY_TRIGGERS
+
 # Tables without an organization, each with the reason why it has none. A new table in neither list is a fault.
 GLOBAL_TABLES = {
     "users_user": "a person may belong to several organizations",
@@ -28,7 +30,11 @@ GLOBAL_TABLES = {
 }
 WALLED_BY_ID = {"organizations_organization"}
 # Tenant tables whose organization may be null.
-WITHOUT_ORGANIZATION = {"users_auditentry": "platform events belong to nobody, and no serving role can read them"}
+WITHOUT_ORGANIZATION = {
+    "users_auditentry": "platform events belong to nobody, and no serving role can read them",
+    "users_auditseal": "places in the chain of the platform's events",
+    "users_auditcheckpoint": "heads of the chain of the platform's events",
+}
 # Uniques that do not begin with the organization. A duplicate in a row that nobody here can see is refused all the
 # same, and the refusal tells that there is one: so each says why no caller can bring about or learn anything by it.
 GLOBAL_UNIQUES = {
@@ -40,8 +46,8 @@ GLOBAL_UNIQUES = {
     "licenses_license(key_hash)": "finds the licence before its organization; a keyed hash of 90 random bits of ours",
     "licenses_license(subscription_id)": "one licence a subscription, which is of the same organization by reference",
 }
-# What serving roles may add to and never change or take from.
-APPEND_ONLY = {"users_auditentry"}
+# What serving roles may add to and never change or take from; triggers keep even the owner from it.
+APPEND_ONLY = {"users_auditentry", "users_auditseal", "users_auditcheckpoint"}
 # What no serving role may write, since it is power over every organization.
 PRIVILEGED_COLUMNS = {"users_user.is_platform_admin"}
 
@@ -155,6 +161,10 @@ union all select c.relname || ': a view without security_invoker, or a materiali
   where c.relkind = 'm'
     or c.relkind = 'v' and not coalesce(c.reloptions::text like '%%security_invoker=true%%', false)
 union all select c.relname || ': a foreign table, which no policy covers' from relations c where c.relkind = 'f'
+union all select kept || ': its append-only triggers are missing or can be switched off'
+  from unnest(%(append_only)s::text[]) kept
+  where 2 > (select count(*) from pg_trigger t where t.tgrelid = to_regclass(kept) and t.tgenabled = 'A'
+    and t.tgname = any(%(triggers)s))
 order by 1
 """
 _ROLE_FAULTS = """
@@ -178,6 +188,7 @@ def wall_faults(cursor: CursorWrapper) -> list[str]:
         "without_organization": list(WITHOUT_ORGANIZATION),
         "global_uniques": list(GLOBAL_UNIQUES),
         "append_only": list(APPEND_ONLY),
+        "triggers": list(APPEND_ONLY_TRIGGERS),
         "privileged_columns": list(PRIVILEGED_COLUMNS),
     }
     faults: list[str] = []

@@ -29,9 +29,15 @@ class Purpose(StrEnum):
     USER_TOKEN = "user-tokens"  # noqa: S105  (the name of a folder)
     SEAT_TOKEN = "seat-tokens"  # noqa: S105
     LICENSE_FILE = "license-files"
+    AUDIT_CHECKPOINT = "audit-checkpoints"
 
 
-ALGORITHMS = {Purpose.USER_TOKEN: "EdDSA", Purpose.SEAT_TOKEN: "EdDSA", Purpose.LICENSE_FILE: "PS256"}
+ALGORITHMS = {
+    Purpose.USER_TOKEN: "EdDSA",
+    Purpose.SEAT_TOKEN: "EdDSA",
+    Purpose.LICENSE_FILE: "PS256",
+    Purpose.AUDIT_CHECKPOINT: "EdDSA",
+}
 
 
 @dataclass(frozen=True)

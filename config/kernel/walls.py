@@ -4,6 +4,8 @@ from django.db.migrations import RunSQL
 
 APP, WORKER, SYSTEM = "coditect_app", "coditect_worker", "coditect_system"
 
+APPEND_ONLY_TRIGGERS = ("append_only_rows", "append_only_table")
+
 # NULLIF, because after a COMMIT the setting is '' and not NULL; the sub-select, so that it is evaluated once a query.
 CURRENT = "(SELECT NULLIF(current_setting('app.organization_id', true), '')::uuid)"
 
@@ -113,6 +115,30 @@ def refuse_new(table: str, column: str) -> RunSQL:
             f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
             f"DROP POLICY no_new_{column} ON {table}",
             f"DROP POLICY every_row ON {table}",
+        ],
+    )
+
+
+def append_only(table: str) -> RunSQL:
+    """Let nobody change or empty a table, its owner included: not even with triggers told to stand aside.
+
+    `session_replication_role = replica` switches ordinary triggers off; ENABLE ALWAYS ones go on.
+    """
+    return RunSQL(
+        sql=[
+            f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS "
+            f"$function$ BEGIN RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'insufficient_privilege'; END "
+            "$function$",
+            f"REVOKE ALL ON FUNCTION {table}_append_only() FROM PUBLIC",
+            f"CREATE TRIGGER append_only_rows BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW "
+            f"EXECUTE FUNCTION {table}_append_only()",
+            f"CREATE TRIGGER append_only_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION {table}_append_only()",
+            *(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for name in APPEND_ONLY_TRIGGERS),
+        ],
+        reverse_sql=[
+            *(f"DROP TRIGGER {name} ON {table}" for name in reversed(APPEND_ONLY_TRIGGERS)),
+            f"DROP FUNCTION {table}_append_only()",
         ],
     )
 

@@ -26,6 +26,8 @@ LOGGING = {
     },
     "root": {"handlers": ["stdout"], "level": read()["LOG_LEVEL"]},
     "loggers": {
+        # Whatever LOG_LEVEL says: these lines are evidence (users/checkpoints.py).
+        "audit.checkpoint": {"level": "INFO"},
         "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
         "procrastinate": {"level": "WARNING"},
         # Refused requests are answers, not incidents; the request log has them already.

@@ -9,7 +9,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("config", "users", "organizations", "subscriptions", "licenses", "emails", "api")
-MISSING_ROOMS = {"users": {"tasks.py"}, "organizations": {"tasks.py"}}  # they have no background work yet
 BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "signals.py"}
 
 
@@ -67,6 +66,4 @@ class TestSource:
     @pytest.mark.parametrize("app", [app for app in APPS if app not in {"config", "api"}])
     def test_has_the_same_rooms_in_every_app(self, app: str) -> None:
         rooms = {path.name for path in (ROOT / app).iterdir()}
-        assert {"README.md", "apps.py", "errors.py", "models", "services", "tasks.py"} - rooms <= MISSING_ROOMS.get(
-            app, set()
-        )
+        assert {"README.md", "apps.py", "errors.py", "models", "services", "tasks.py"} - rooms == set()

@@ -234,6 +234,16 @@ class TestCatalogue:
             finally:
                 admin.execute("alter table planted owner to coditect_migrator")
 
+    def test_names_a_log_that_can_be_changed(self) -> None:
+        unkept = "users_auditseal: its append-only triggers are missing or can be switched off"
+        with psycopg.connect(servers.current().postgres.url("migrator"), autocommit=True) as owner:
+            try:
+                for state in ("disable", "enable", "enable replica"):
+                    owner.execute(f"alter table users_auditseal {state} trigger append_only_rows")
+                    assert faults() == [unkept]
+            finally:
+                owner.execute("alter table users_auditseal enable always trigger append_only_rows")
+
     def test_is_a_system_check_that_stops_a_deployment(self) -> None:
         call_command("check", databases=["default"])
         with planted(TABLE), pytest.raises(SystemCheckError, match="planted: row-level security"):

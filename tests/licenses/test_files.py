@@ -109,7 +109,7 @@ class TestJwks:
     def test_publishes_public_halves_only_of_every_purpose(self) -> None:
         answer = APIClient().get("/.well-known/jwks.json")
         keys = answer.json()["keys"]
-        assert sorted(key["alg"] for key in keys) == ["EdDSA", "EdDSA", "PS256"]
-        assert len({key["kid"] for key in keys}) == 3
+        assert sorted(key["alg"] for key in keys) == ["EdDSA", "EdDSA", "EdDSA", "PS256"]
+        assert len({key["kid"] for key in keys}) == 4
         for key in keys:
             assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & set(key)

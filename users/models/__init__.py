@@ -1,13 +1,15 @@
 """Tables of the users app."""
 
-from users.models.audit import AuditEntry
+from users.models.audit import AuditCheckpoint, AuditEntry, AuditSeal
 from users.models.second_factor import Authenticator, RecoveryCode, SignInChallenge
 from users.models.session import Session
 from users.models.token import OneTimeToken, TokenPurpose
 from users.models.user import User, UserStatus
 
 __all__ = [
+    "AuditCheckpoint",
     "AuditEntry",
+    "AuditSeal",
     "Authenticator",
     "OneTimeToken",
     "RecoveryCode",
