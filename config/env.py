@@ -38,6 +38,20 @@ SETTINGS = [
     Setting("REDIS_URL", str, REQUIRED, "Redis or Valkey, 6.2 or newer: the seat gate and rate limits."),
     Setting("KEYS_DIR", Path, REQUIRED, "Folder of key files, one folder a purpose (see docs/adr/0005-keys.md)."),
     Setting(
+        "KEY_ENCRYPTION_PROVIDER",
+        str,
+        "",
+        "Who keeps the key-encryption key: files (in KEYS_DIR; the default, but to be said in production), google_kms.",
+    ),
+    Setting(
+        "GOOGLE_KMS_KEYS",
+        list,
+        [],
+        "Names of KMS keys, projects/…/cryptoKeys/…: the first wraps, all of them open. For google_kms.",
+    ),
+    Setting("GOOGLE_KMS_API_BASE", str, "", "Another address of Cloud KMS: a stand-in. Empty for Google itself."),
+    Setting("KEY_BACKUP_DAYS", int, 7, "How long a backup of the wrapped data keys is kept (manage.py back_up_keys)."),
+    Setting(
         "LOOKUP_HASH_KEY",
         str,
         REQUIRED,

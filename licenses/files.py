@@ -5,7 +5,7 @@ from datetime import datetime
 
 import jwt
 
-from config.kernel.keyring import Purpose, keyring
+from config.kernel.keyring import SigningKey
 from licenses.selectors import LicenseDetail
 
 TYPE = "coditect-license+jws"
@@ -13,7 +13,7 @@ CONTENT_TYPE = "application/jose+json"
 FILENAME = "coditect.license"
 
 
-def sign(detail: LicenseDetail) -> str:
+def sign(detail: LicenseDetail, key: SigningKey) -> str:
     """Return the signed file of a licence as JSON text; type, algorithm and key id are inside what is signed."""
     license_ = detail.license
     payload = {
@@ -28,7 +28,6 @@ def sign(detail: LicenseDetail) -> str:
         "expires_at": _text(license_.expires_at),
         "grace_period_ends_at": _text(license_.grace_period_ends_at),
     }
-    key = keyring(Purpose.LICENSE_FILE).signing
     compact = jwt.api_jws.encode(
         json.dumps(payload, separators=(",", ":")).encode(),
         key.private,

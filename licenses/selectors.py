@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from config.kernel import clock
+from config.kernel.tenancy import system_context
 from licenses import rules
 from licenses.errors import LicenseNotFound
-from licenses.models import License, LicenseSession
+from licenses.models import License, LicenseSession, SignedFile
 from licenses.rules import SeatCount
-from organizations.services import data_keys
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,28 @@ def list_live_sessions(*, license_id: UUID) -> QuerySet[LicenseSession]:
     return live_sessions().filter(license_id=license_id)
 
 
+def signed_until(*, kid: str, stopped: datetime) -> datetime | None:
+    """Return until when a licence file may be valid that this key signed; None: for ever.
+
+    Known, not guessed: `services.file_signing` writes down each licence that a key signed a file of, and its end.
+    """
+    with system_context(reason="find out whether licence files of a key are valid"):
+        found = SignedFile.objects.filter(kid=kid).aggregate(
+            endless=Count("pk", filter=Q(valid_until=None)), latest=Max("valid_until")
+        )
+    return None if found["endless"] else max(stopped, found["latest"] or stopped)
+
+
 def describe(licenses: Iterable[License]) -> list[LicenseDetail]:
     """Return licences with their keys opened; the organization's data key is read once for all of them."""
     rows = list(licenses)
     if not rows:
         return []
-    opener, now = data_keys.load(), clock.now()
+    now = clock.now()
     return [
         LicenseDetail(
             license=row,
-            license_key=opener.decrypt(field="license.key", row_id=row.id, blob=bytes(row.key_encrypted)),
+            license_key=row.key,
             seats=SeatCount(used=getattr(row, "seats_used", 0), limit=row.max_seats),
             now=now,
         )

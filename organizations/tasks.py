@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from config.kernel.tasks import task
-from organizations.services import account_mail
+from config.kernel import sealed_columns
+from config.kernel.tasks import periodic, task
+from organizations.services import account_mail, key_rotation
 
 
 @task("organizations.send_verification")
@@ -16,3 +17,17 @@ def send_verification(user_id: str) -> None:
 def send_password_reset(user_id: str) -> None:
     """Send a link to set a new password."""
     account_mail.send_password_reset(user_id=UUID(user_id))
+
+
+@task("organizations.reencrypt")
+def reencrypt(organization_id: str) -> None:
+    """Encrypt an organization's values under the newest version of its data key."""
+    key_rotation.reencrypt(organization_id=UUID(organization_id))
+
+
+@periodic("organizations.tend_keys", cron="41 * * * *")
+def tend_keys() -> None:
+    """Finish what a rotation of keys began: wrap data keys anew, encrypt values anew, drop what is not needed."""
+    key_rotation.rewrap()
+    sealed_columns.reencrypt()
+    key_rotation.enqueue_unfinished()

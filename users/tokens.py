@@ -1,7 +1,7 @@
 """Access and refresh tokens of users: JWTs signed by the keyring, made and read with simplejwt as the codec."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,12 @@ class KeyringBackend(TokenBackend):
         super().__init__("EdDSA", audience=AUDIENCE, issuer=ISSUER)
 
     def encode(self, payload: dict[str, Any]) -> str:
-        """Return the signed token, with its key's id in the header."""
-        key = keyring(Purpose.USER_TOKEN).signing
+        """Return the signed token, with its key's id in the header.
+
+        The token's date picks the key, and not the moment: a refresh token that is given again is the same text, also
+        when another key has begun to sign in between.
+        """
+        key = keyring(Purpose.USER_TOKEN).signing_at(datetime.fromtimestamp(payload["iat"], UTC))
         claims = {**payload, "aud": AUDIENCE, "iss": ISSUER}
         return jwt.encode(claims, key.private, algorithm=key.algorithm, headers={"kid": key.kid})
 
@@ -103,6 +107,11 @@ def issue(*, user_id: UUID, session_id: UUID, generation: int, issued_at: dateti
     for token in (access, refresh):
         token["sub"], token["sid"] = str(user_id), str(session_id)
     return TokenPair(str(access), str(refresh))
+
+
+def signed_until(*, kid: str, stopped: datetime) -> datetime:
+    """Return until when a token may live that was signed by a key which signed until `stopped`."""
+    return stopped + REFRESH_LIFETIME
 
 
 def read_access(raw: str) -> Claims:

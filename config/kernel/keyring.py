@@ -1,14 +1,14 @@
-"""Signing keys, one folder a purpose: the newest signs, all of them verify, all are published in the JWKS.
+"""Signing keys, one folder a purpose: the newest that has begun signs, all verify, all are published in the JWKS.
 
-`KEYS_DIR/<purpose>/<name>.pem` holds private keys (PKCS #8). Names sort by age (`create` names by date), so a new key
-is added beside the old one and the old one is removed when nothing signed with it lives any more.
+`KEYS_DIR/<purpose>/<from when on>.pem` holds private keys (PKCS #8). A new key is written with a moment ahead, so that
+it is published, and known to every process, before anything is signed by it; processes notice new files by themselves.
 """
 
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from config.kernel import key_files
+from config.kernel.key_files import KeyFile, Watched
+
 PrivateKey = Ed25519PrivateKey | RSAPrivateKey
+SUFFIX = ".pem"
 
 
 class Purpose(StrEnum):
@@ -46,18 +50,29 @@ class SigningKey:
 
     kid: str
     algorithm: str
-    private: PrivateKey
+    private: PrivateKey = field(repr=False)
     public_jwk: dict[str, Any]
+    file: KeyFile
 
 
 class Keyring:
-    """The keys of one purpose."""
+    """The keys of one purpose, oldest first."""
 
     def __init__(self, keys: list[SigningKey]) -> None:
         if not keys:
             raise ImproperlyConfigured("a keyring without keys cannot sign; run: manage.py create_keys")
-        self.signing = keys[-1]
+        self.keys = tuple(keys)
         self._by_kid = {key.kid: key for key in keys}
+
+    @property
+    def signing(self) -> SigningKey:
+        """The key that signs now."""
+        return self.signing_at(datetime.now(UTC))
+
+    def signing_at(self, moment: datetime) -> SigningKey:
+        """Return the key that signs what is dated `moment`; the same in every process that knows the key files."""
+        begun = [key for key in self.keys if key.file.not_before <= moment]
+        return begun[-1] if begun else self.keys[0]
 
     def find(self, kid: str) -> SigningKey | None:
         """Return the key with this id, or None."""
@@ -68,48 +83,44 @@ class Keyring:
         return [key.public_jwk for key in self._by_kid.values()]
 
 
-@lru_cache(maxsize=len(Purpose))
 def keyring(purpose: Purpose) -> Keyring:
-    """Return the keyring of a purpose, read once a process; raises ImproperlyConfigured when it has no key."""
-    files = sorted((settings.KEYS_DIR / purpose).glob("*.pem"))
-    return Keyring([_load(path, ALGORITHMS[purpose]) for path in files])
+    """Return the keyring of a purpose as its folder is now; raises ImproperlyConfigured when it has no key."""
+    return _watched(settings.KEYS_DIR / purpose, ALGORITHMS[purpose]).current()
 
 
 def create_missing() -> list[Path]:
     """Write a first key for each purpose that has none, and return the new files."""
-    return [create(purpose) for purpose in Purpose if not any((settings.KEYS_DIR / purpose).glob("*.pem"))]
+    return [create(purpose) for purpose in Purpose if not key_files.list_files(settings.KEYS_DIR / purpose, SUFFIX)]
 
 
-def create(purpose: Purpose) -> Path:
-    """Write a new private key for a purpose, readable by this user only, and return its path.
-
-    Running processes use it after their next start.
-    """
+def create(purpose: Purpose, *, lead: timedelta = timedelta(0)) -> Path:
+    """Write a new private key for a purpose, that signs `lead` from now on, and return its path."""
     private: PrivateKey
-    if purpose is Purpose.LICENSE_FILE:
+    if ALGORITHMS[purpose] == "PS256":
         private = generate_private_key(public_exponent=65537, key_size=4096)
     else:
         private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    folder: Path = settings.KEYS_DIR / purpose
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.pem"
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(pem)
-    return path
+    return key_files.write(settings.KEYS_DIR / purpose, SUFFIX, pem, lead=lead)
 
 
-def _load(path: Path, algorithm: str) -> SigningKey:
+@lru_cache(maxsize=4 * len(Purpose))
+def _watched(folder: Path, algorithm: str) -> Watched[Keyring]:
+    return Watched(folder, SUFFIX, lambda files: Keyring([_load(file, algorithm) for file in files]))
+
+
+def _load(file: KeyFile, algorithm: str) -> SigningKey:
     # Not validated again: the file is our own, and checking an RSA key of 4096 bits takes most of a second.
-    private = serialization.load_pem_private_key(path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
+    pem = file.path.read_bytes()
+    private = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(private, Ed25519PrivateKey | RSAPrivateKey):
-        raise ImproperlyConfigured(f"{path.name} is neither an Ed25519 nor an RSA key")
+        raise ImproperlyConfigured(f"{file.path.name} is neither an Ed25519 nor an RSA key")
     jwk = _public_jwk(private.public_key())
     canonical = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
     kid = _base64url(hashlib.sha256(canonical).digest())
-    return SigningKey(kid, algorithm, private, {**jwk, "kid": kid, "alg": algorithm, "use": "sig"})
+    return SigningKey(kid, algorithm, private, {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}, file)
 
 
 def _public_jwk(public: Ed25519PublicKey | RSAPublicKey) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The kernel's one table: answers to POSTs that carried an Idempotency-Key."""
+"""The kernel's tables: answers to POSTs that carried an Idempotency-Key, and the platform's own data key."""
 
 from django.db import models
 
@@ -24,3 +24,20 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class PlatformKey(models.Model):
+    """One version of the data key of short secrets (`envelope.wrap`), wrapped by the key-encryption key."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.PositiveIntegerField(unique=True)
+    wrapped_key = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True)
+    """Since when nothing is encrypted under it any more."""
+
+    class Meta:
+        ordering = ["version"]
+
+    def __str__(self) -> str:
+        return f"platform v{self.version}"

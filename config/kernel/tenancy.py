@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _organization: ContextVar[UUID | None] = ContextVar("organization", default=None)
 _system: ContextVar[bool] = ContextVar("system", default=False)
+_memory: ContextVar[dict[str, Any] | None] = ContextVar("memory", default=None)
 
 SYSTEM_ALIAS = "system"
 
@@ -43,9 +44,11 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
         if current is None:
             _tell_postgres(str(organization_id))
         token = _organization.set(organization_id)
+        memory = _memory.set({} if current is None else _memory.get())
         try:
             yield
         finally:
+            _memory.reset(memory)
             _organization.reset(token)
         if outlived:
             # The caller's transaction goes on, and must not go on seeing these rows. A rollback needs no telling.
@@ -78,6 +81,14 @@ def current_organization_id() -> UUID:
     if organization_id is None:
         raise NoOrganizationContext("no organization context is set")
     return organization_id
+
+
+def memory_of_this_unit() -> dict[str, Any]:
+    """Return what this unit of work remembers for itself, empty at first; raises NoOrganizationContext outside one."""
+    memory = _memory.get()
+    if memory is None:
+        raise NoOrganizationContext("no organization context is set")
+    return memory
 
 
 class SystemDoorRouter:

@@ -110,11 +110,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-KEYS_DIR = ENV["KEYS_DIR"]
-# A deployment whose key folder is not mounted must fail, not begin anew with keys of its own.
-CREATE_MISSING_KEYS = False
-LOOKUP_HASH_KEY = ENV["LOOKUP_HASH_KEY"]
-
 STRIPE_SECRET_KEY = ENV["STRIPE_SECRET_KEY"]
 STRIPE_WEBHOOK_SECRETS = ENV["STRIPE_WEBHOOK_SECRETS"]
 STRIPE_API_BASE = ENV["STRIPE_API_BASE"]
@@ -138,5 +133,6 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 
 from config.settings.api import *  # noqa: E402
+from config.settings.keys import *  # noqa: E402
 from config.settings.logs import *  # noqa: E402
 from config.settings.queue import *  # noqa: E402

@@ -25,6 +25,11 @@ _UNSAFE = {
     "PUBLIC_URL is not https": not PUBLIC_URL.startswith("https://"),
     "SEAT_LEASE_SECONDS is not the 360 of the contract": SEAT_LEASE_SECONDS != 360,
     "LOOKUP_HASH_KEY is not 32 bytes of hex": not re.fullmatch("[0-9a-fA-F]{64}", LOOKUP_HASH_KEY),
+    # A file is a good keeper when a secret manager mounts it; that somebody meant it must be said.
+    "KEY_ENCRYPTION_PROVIDER is not said: google_kms, or files when KEYS_DIR is mounted from a secret manager": (
+        not ENV["KEY_ENCRYPTION_PROVIDER"]
+    ),
+    "GOOGLE_KMS_API_BASE points away from Google": bool(GOOGLE_KMS_API_BASE),
     "ALLOWED_HOSTS answers to every host": "*" in ALLOWED_HOSTS,
 }
 if any(_UNSAFE.values()):

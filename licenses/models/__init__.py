@@ -3,6 +3,7 @@
 from licenses.models.activation import Activation
 from licenses.models.license import AccessPolicy, License, LicenseStatus, SuspensionReason
 from licenses.models.session import EndReason, LicenseSession
+from licenses.models.signed_file import SignedFile
 
 __all__ = [
     "AccessPolicy",
@@ -11,5 +12,6 @@ __all__ = [
     "License",
     "LicenseSession",
     "LicenseStatus",
+    "SignedFile",
     "SuspensionReason",
 ]

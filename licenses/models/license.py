@@ -4,6 +4,7 @@ from django.db import models
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import TenantManager
+from organizations.encrypted_text import EncryptedTextField
 from organizations.models import Organization
 from subscriptions.models import Subscription
 
@@ -38,7 +39,7 @@ class License(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     subscription = models.OneToOneField(Subscription, on_delete=models.PROTECT, related_name="+")
     key_hash = models.BinaryField(max_length=32, unique=True)
-    key_encrypted = models.BinaryField()
+    key = EncryptedTextField(field_id="license.key", db_column="key_encrypted")
     tier = models.CharField(max_length=40)
     features = models.JSONField(default=dict)
     max_seats = models.PositiveIntegerField()

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import jwt
+from django.conf import settings
 
 from config.kernel.keyring import Purpose, keyring
 from licenses.errors import SeatTokenInvalid
@@ -50,6 +51,11 @@ def issue(claims: SeatClaims, *, expires_at: datetime, offline_until: datetime) 
         algorithm=key.algorithm,
         headers={"kid": key.kid, "typ": TYPE},
     )
+
+
+def signed_until(*, kid: str, stopped: datetime) -> datetime:
+    """Return until when a token may live that was signed by a key which signed until `stopped`."""
+    return stopped + timedelta(seconds=settings.SEAT_LEASE_SECONDS) + OUTLIVES_LEASE
 
 
 def read(raw: str) -> SeatClaims:

@@ -10,10 +10,10 @@ from licenses import files, keys, lookup
 from licenses.models import License, LicenseStatus, SuspensionReason
 from licenses.rules import EFFECTS, Effect
 from licenses.selectors import describe
-from licenses.services import holders
+from licenses.services import file_signing, holders
 from organizations.models import QuotaName
 from organizations.selectors import get_organization, list_owners
-from organizations.services import data_keys, quotas
+from organizations.services import quotas
 from subscriptions.models import Subscription
 from subscriptions.selectors import get_subscription
 from users.services import audit
@@ -45,7 +45,7 @@ def _issue(subscription: Subscription) -> None:
         organization_id=subscription.organization_id,
         subscription=subscription,
         key_hash=lookup.key_hash(key),
-        key_encrypted=data_keys.load().encrypt(field="license.key", row_id=license_id, text=key),
+        key=key,
         tier=plan.slug,
         features=plan.features,
         max_seats=plan.max_seats,
@@ -120,7 +120,7 @@ def _tell_owners(license_: License) -> None:
     organization = get_organization(organization_id=license_.organization_id)
     license_.refresh_from_db(fields=["issued_at"])
     detail = describe([license_])[0]
-    file = Attachment(files.FILENAME, files.CONTENT_TYPE, files.sign(detail))
+    file = Attachment(files.FILENAME, files.CONTENT_TYPE, file_signing.sign(detail=detail))
     for owner in list_owners(organization_id=organization.id):
         outbox.queue(
             organization_id=organization.id,

@@ -15,6 +15,8 @@ class DataKey(models.Model):
     version = models.PositiveIntegerField(default=1)
     wrapped_key = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True)
+    """Since when nothing is encrypted under it any more; a day later it is dropped."""
 
     objects = TenantManager["DataKey"]()
 

@@ -17,7 +17,7 @@ def found(*, organization_id: UUID, owner: User, name: str) -> Organization:
     )
     quotas.open_for(organization=organization)
     Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
-    data_keys.create(organization=organization)
+    data_keys.create(organization_id=organization.id)
     tasks.enqueue("subscriptions.create_customer", organization_id=organization.id)
     audit.record(
         action="ORGANIZATION_CREATED",

@@ -10,6 +10,7 @@ from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from licenses import keys, lookup
 from licenses.models import AccessPolicy, License
+from organizations.encrypted_text import Sealed
 from organizations.models import Organization
 from subscriptions.models import Plan, Subscription, SubscriptionStatus
 from tests.plugins import servers
@@ -52,7 +53,7 @@ def issue(*, seats: int) -> SeatedLicense:
             organization=organization,
             subscription=subscription,
             key_hash=lookup.key_hash(key),
-            key_encrypted=b"never shown here",
+            key=Sealed(b"never shown here"),
             tier=plan.slug,
             max_seats=seats,
             access_policy=AccessPolicy.KEY,

@@ -20,6 +20,7 @@ TENANT_TABLES = {
     "organizations_datakey": "organization_id", "subscriptions_subscription": "organization_id",
     "subscriptions_checkoutsession": "organization_id", "licenses_license": "organization_id",
     "licenses_activation": "organization_id", "licenses_licensesession": "organization_id",
+    "licenses_signedfile": "organization_id",
     "emails_emaillog": "organization_id", "users_auditentry": "organization_id",
 }  # fmt: skip
 DENIED = psycopg.errors.InsufficientPrivilege
@@ -183,6 +184,7 @@ REFERENCES = {
     "licenses_license": ("subscription_id", "subscriptions_subscription"),
     "licenses_activation": ("license_id", "licenses_license"),
     "licenses_licensesession": ("license_id", "licenses_license"),
+    "licenses_signedfile": ("license_id", "licenses_license"),
     "subscriptions_checkoutsession": ("subscription_id", "subscriptions_subscription"),
     "organizations_teammembership": ("team_id", "organizations_team"),
 }
@@ -193,7 +195,7 @@ class TestReferences:
     def test_to_anothers_row_are_refused_as_those_to_none(self, table: str, theirs: Licensed, mine: Licensed) -> None:
         column, parent = REFERENCES[table]
         if table == "licenses_license":  # else that there is one licence a subscription would be the refusal
-            as_owner("truncate licenses_activation, licenses_licensesession")
+            as_owner("truncate licenses_activation, licenses_licensesession, licenses_signedfile")
             as_owner("delete from licenses_license where organization_id = %s", theirs.customer.organization_id)
         ((foreign,),) = as_owner(
             f"select id from {parent} where organization_id = %s",  # noqa: S608

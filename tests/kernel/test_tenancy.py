@@ -15,7 +15,7 @@ from config.kernel.tenancy import (
     system_context,
 )
 from emails.models import EmailLog
-from licenses.models import Activation, License, LicenseSession
+from licenses.models import Activation, License, LicenseSession, SignedFile
 from organizations.models import DataKey, Membership, Organization
 from subscriptions.models import CheckoutSession, Subscription
 from tests import journey
@@ -24,7 +24,7 @@ from users.models import AuditEntry
 pytestmark = pytest.mark.usefixtures("db")
 
 TENANT_OWNED = (Organization, Membership, DataKey, Subscription, CheckoutSession, License, Activation, LicenseSession,
-                EmailLog, AuditEntry)  # fmt: skip
+                SignedFile, EmailLog, AuditEntry)  # fmt: skip
 
 
 @pytest.fixture

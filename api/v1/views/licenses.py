@@ -26,7 +26,7 @@ from licenses import errors as failures
 from licenses import files, lookup, selectors
 from licenses.lookup import KeyHolder
 from licenses.models import License
-from licenses.services import activation, validation
+from licenses.services import activation, file_signing, validation
 from organizations.errors import OrganizationNotFound
 
 HOLDER_FAILURES = (failures.LicenseKeyMalformed, failures.LicenseNotFound, failures.AuthenticationRequired)
@@ -118,7 +118,7 @@ class LicenseViewSet(ApiViewSet):
         """Return the file."""
         member = belonging(request)
         with organization_context(member.organization_id):
-            content = files.sign(_detail(pk))
+            content = file_signing.sign(detail=_detail(pk))
         return HttpResponse(
             content,
             content_type=files.CONTENT_TYPE,

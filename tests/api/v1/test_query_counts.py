@@ -79,7 +79,7 @@ class TestStatements:
             api.get("/api/v1/licenses")
         with statements(7):
             api.get(f"/api/v1/licenses/{made.license_id}")
-        with statements(6):
+        with statements(7):
             api.get(f"/api/v1/licenses/{made.license_id}/download")
         with statements(2):
             api.get(f"/api/v1/licenses/{made.license_key}/status")

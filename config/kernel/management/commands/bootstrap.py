@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from config.kernel import platform_keys
 from config.kernel.keyring import Purpose, keyring
 
 
@@ -23,12 +24,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Carry out the four steps; keys are made in local runs only, where losing them costs nothing."""
+        """Carry out the steps; keys are made in local runs only, where losing them costs nothing."""
         call_command("migrate", verbosity=0)
         if settings.CREATE_MISSING_KEYS:
             call_command("create_keys", verbosity=0)
         for purpose in Purpose:
             keyring(purpose)  # raises when a folder of KEYS_DIR is empty: better here than at the first request
+        platform_keys.create_first()
         call_command("sync_plans")
         password = secrets.token_urlsafe(15) + "aA1"
         made = call_command("create_platform_admin", options["admin_email"], password=password)

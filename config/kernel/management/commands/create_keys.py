@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.kernel import envelope, keyring
+from config.kernel import key_files, keyring
+from config.kernel.key_encryption import files
 
 
 class Command(BaseCommand):
@@ -17,6 +18,5 @@ class Command(BaseCommand):
         """Write what is missing and name it."""
         for path in keyring.create_missing():
             self.stdout.write(f"created {path}")
-        created = envelope.create_missing()
-        if created:
-            self.stdout.write(f"created {created}")
+        if not key_files.list_files(files.folder(), files.SUFFIX):
+            self.stdout.write(f"created {files.create()}")
