@@ -36,6 +36,7 @@ class SealedColumn:
 
 SEALED_COLUMNS = [
     SealedColumn("emails.EmailLog", "data", ("{row.organization_id}", "email.data", "{row.id}")),
+    SealedColumn("users.Authenticator", "secret", ("users.totp", "{row.user_id}")),
     SealedColumn("kernel.IdempotentRequest", "answer", ("idempotency", "{row.id}")),
 ]
 
