@@ -1,11 +1,11 @@
-"""`./dev bench [seats|servers] [--quick]`: measures against a fresh local stack and prints Markdown tables."""
+"""`./dev bench [seats|servers|enumeration] [--quick]`: measures a fresh local stack and prints Markdown tables."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import report
+from tests.benchmarks import enumeration, report
 from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
 from tests.benchmarks.world import world
@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Without this a SIGTERM would leave the throwaway data behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     effort = QUICK if options.quick else FULL
+    if options.name == "enumeration":
+        _print(enumeration.table(enumeration.compare(runs=20 if options.quick else 200)))
+        return 0
     with world() as made:
         if options.name == "seats":
             server = production()
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=("seats", "servers"), default="seats")
+    parser.add_argument("name", nargs="?", choices=("seats", "servers", "enumeration"), default="seats")
     parser.add_argument("--quick", action="store_true", help="half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
     return parser

@@ -58,14 +58,18 @@ class World:
         ]
 
 
+def inherited() -> dict[str, str]:
+    """Return the caller's environment without servers of their own, and without limits: one machine plays hundreds."""
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return kept | {"RATELIMIT_ENABLE": "false"}
+
+
 @contextmanager
 def world() -> Iterator[World]:
     """Start the stack with durable PostgreSQL and Redis, as `./dev run` does, and take it down with all its data."""
     folder = Path(tempfile.mkdtemp(prefix="coditect-bench-"))
     home = Home(folder)
-    caller = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    # One machine plays hundreds: their limits would be all that is measured.
-    caller["RATELIMIT_ENABLE"] = "false"
+    caller = inherited()
     stack = Stack(home, free_port(), caller, StopFlag())
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the table

@@ -59,29 +59,6 @@ class TestInvitation:
         assert owner.api.delete(path).status_code == 204
         assert guest.api.post("/api/v1/invitations/accept", {"token": token}).status_code == 404
 
-    def test_is_accepted_once_by_fifty_at_once(self) -> None:
-        owner, guest = journey.sign_up(), journey.sign_up()
-        token = invite(owner, guest.email)
-        signed_in = guest.api.post("/api/v1/auth/login", {"email": guest.email, "password": journey.PASSWORD}).json()
-        statuses: list[int] = []
-        start = threading.Barrier(50)
-
-        def accept() -> None:
-            api = APIClient()
-            api.credentials(HTTP_AUTHORIZATION=f"Bearer {signed_in['access']}")
-            start.wait()
-            statuses.append(api.post("/api/v1/invitations/accept", {"token": token}).status_code)
-            connections.close_all()
-
-        threads = [threading.Thread(target=accept) for _ in range(50)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(statuses) == [200] + [404] * 49
-        members = owner.api.get(f"/api/v1/organizations/{owner.organization_id}/members").json()
-        assert members["count"] == 2
-
 
 class TestMembers:
     def test_keep_at_least_one_owner(self) -> None:
