@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
 from api.http import rate_limits
@@ -70,17 +70,31 @@ def _response(status: int, codes: list[tuple[str, str]]) -> OpenApiResponse:
     )
 
 
+def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Return the shape of a page of a list, as `ApiViewSet.page` answers."""
+    fields = {
+        "count": serializers.IntegerField(help_text="How many there are on all pages."),
+        "next": serializers.URLField(allow_null=True),
+        "previous": serializers.URLField(allow_null=True),
+        "results": shape(many=True),
+    }
+    page = type(f"{shape.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields)
+    return extend_schema_serializer(many=False)(page)
+
+
 class OperationSchema(AutoSchema):
     """Names operations after their route's words."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         """Return the operation, with what is declared beside its action: in words, and as answers."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
         if operation is None:
             return None
+        handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
         if getattr(handler, "idempotent", False):
             self._tell_idempotency(operation)
+        if any(parameter["name"] == "page" for parameter in operation.get("parameters", [])):
+            self._may_fail(operation, 404, [("not_found", "The list has no such page.")])
         step_up = getattr(handler, "step_up", None)
         if step_up is not None:
             self._tell(operation, f"{step_up}.")

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 
 class SchemaView(SpectacularAPIView):
-    """Serves the document as YAML or JSON, by `Accept` or `?format=`."""
+    """Serves the document as YAML or JSON, by `Accept`."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -44,13 +44,16 @@ class ApiViewSet(ViewSet):
         parsed.is_valid(raise_exception=True)
         return dict(parsed.validated_data)
 
-    def page(self, request: Request, rows: QuerySet[Row], shape: Any) -> Response:
+    def page(self, request: Request, rows: QuerySet[Row] | list[Any], shape: Any) -> Response:
         """Return one page of rows, filtered and ordered as the query asks; `shape` turns the page's rows into data.
+
+        A list is short and told as it is: nothing of it is filtered here.
 
         Everything is evaluated here, inside the caller's organization context: a renderer runs after it.
         """
-        for backend in FILTER_BACKENDS:
-            rows = backend().filter_queryset(request, rows, self)
+        if isinstance(rows, QuerySet):
+            for backend in FILTER_BACKENDS:
+                rows = backend().filter_queryset(request, rows, self)
         paginator = Pagination()
         page = paginator.paginate_queryset(rows, request, view=self)
         return paginator.get_paginated_response(shape(page or []))

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import session_id, signed_in
 from api.http.rate_limits import Limit, by_user, limited
-from api.http.schema import errors
+from api.http.schema import errors, page_of
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import auth as shapes
 from organizations.errors import OrganizationNotFound
@@ -79,7 +79,7 @@ class AuthSessionViewSet(ApiViewSet):
     @extend_schema(
         summary="List where you are signed in",
         parameters=[OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
-        responses={200: shapes.SessionSerializer(many=True), **errors(auth=True)},
+        responses={200: page_of(shapes.SessionSerializer), **errors(auth=True)},
     )
     def list(self, request: Request) -> Response:
         """Return the live sessions, newest first."""

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
-from api.http.schema import ORGANIZATION_HEADER, errors
+from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
@@ -29,7 +29,7 @@ class PlanViewSet(ApiViewSet):
     @extend_schema(
         summary="List the plans",
         description="Cheapest first.",
-        responses={200: shapes.PlanSerializer(many=True), **errors()},
+        responses={200: page_of(shapes.PlanSerializer), **errors()},
         parameters=[OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
     )
     def list(self, request: Request) -> Response:
@@ -91,7 +91,7 @@ class SubscriptionViewSet(ApiViewSet):
     @extend_schema(
         summary="List the organization's subscriptions",
         parameters=[ORGANIZATION_HEADER, OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
-        responses={200: shapes.SubscriptionSerializer(many=True), **errors(OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.SubscriptionSerializer), **errors(OrganizationNotFound, auth=True)},
     )
     def list(self, request: Request) -> Response:
         """Return the subscriptions, newest first."""

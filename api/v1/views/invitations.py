@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import signed_in, viewer_id
 from api.http.idempotency import idempotent
-from api.http.schema import errors
+from api.http.schema import errors, page_of
 from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
@@ -28,7 +28,7 @@ class InvitationViewSet(ApiViewSet):
     @extend_schema(
         summary="List the open invitations",
         parameters=[ORGANIZATION, *PAGE],
-        responses={200: shapes.InvitationSerializer(many=True), **errors(*DENIED, auth=True)},
+        responses={200: page_of(shapes.InvitationSerializer), **errors(*DENIED, auth=True)},
     )
     def list(self, request: Request, organization: str) -> Response:
         """Return them, newest first."""

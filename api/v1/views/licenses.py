@@ -16,7 +16,7 @@ from api.http.authentication import viewer_id
 from api.http.filters import MomentFilter
 from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_ip, limited
-from api.http.schema import ORGANIZATION_HEADER, errors
+from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import licenses as shapes
@@ -72,7 +72,7 @@ class LicenseViewSet(ApiViewSet):
             OpenApiParameter("expires_after", OpenApiTypes.DATETIME),
         ],
         responses={
-            200: shapes.LicenseSerializer(many=True),
+            200: page_of(shapes.LicenseSerializer),
             **errors(OrganizationNotFound, body=True, auth=True),
         },
     )

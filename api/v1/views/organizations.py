@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.rate_limits import requests_this_minute
-from api.http.schema import errors
+from api.http.schema import errors, page_of
 from api.http.step_up import Sends, stepped_up, stepped_up_when
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
@@ -30,11 +30,13 @@ class OrganizationViewSet(ApiViewSet):
 
     @extend_schema(
         summary="List your organizations",
-        responses={200: BelongingSerializer(many=True), **errors(auth=True)},
+        parameters=PAGE,
+        responses={200: page_of(BelongingSerializer), **errors(auth=True)},
     )
     def list(self, request: Request) -> Response:
         """Return every organization of the caller, with their role in it."""
-        return Response(BelongingSerializer(selectors.list_belongings(user_id=signed_in(request).id), many=True).data)
+        belongings = selectors.list_belongings(user_id=signed_in(request).id)
+        return self.page(request, belongings, lambda rows: BelongingSerializer(rows, many=True).data)
 
     @extend_schema(
         summary="Create another organization",
@@ -127,7 +129,7 @@ class MemberViewSet(ApiViewSet):
     @extend_schema(
         summary="List the members",
         parameters=[ORGANIZATION, *PAGE],
-        responses={200: shapes.MemberSerializer(many=True), **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.MemberSerializer), **errors(failures.OrganizationNotFound, auth=True)},
     )
     def list(self, request: Request, organization: str) -> Response:
         """Return the members, oldest first."""

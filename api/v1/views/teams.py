@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
-from api.http.schema import errors
+from api.http.schema import errors, page_of
 from api.http.tenancy import member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
@@ -24,7 +24,7 @@ class TeamViewSet(ApiViewSet):
     @extend_schema(
         summary="List the teams",
         parameters=[ORGANIZATION, *PAGE],
-        responses={200: shapes.TeamSerializer(many=True), **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.TeamSerializer), **errors(failures.OrganizationNotFound, auth=True)},
     )
     def list(self, request: Request, organization: str) -> Response:
         """Return them by name."""
@@ -90,7 +90,7 @@ class TeamMemberViewSet(ApiViewSet):
         summary="List a team's members",
         parameters=[ORGANIZATION, *PAGE],
         responses={
-            200: shapes.TeamMemberSerializer(many=True),
+            200: page_of(shapes.TeamMemberSerializer),
             **errors(failures.OrganizationNotFound, failures.TeamNotFound, auth=True),
         },
     )
