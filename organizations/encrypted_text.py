@@ -51,11 +51,16 @@ class _EncryptedAttribute(DeferredAttribute):
 
 
 class _EncryptedCol(Col):
-    """The column in a query; it can be selected."""
+    """The column in a query: it can be selected, and asked whether it is null."""
 
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse to be ordered by: Django asks this of what stands in ORDER BY."""
-        raise FieldError(f"{self.target.name} is encrypted: it cannot be ordered by")
+        """Refuse to be part of another expression, of which ORDER BY is one.
+
+        Django hands all its arguments to the parts of an expression, and to the column of a lookup the query alone.
+        """
+        if len(args) > 1:
+            raise FieldError(f"{self.target.name} is encrypted: it can be neither ordered by nor computed with")
+        return super().resolve_expression(*args, **kwargs)
 
 
 class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]

@@ -37,6 +37,11 @@ def reread() -> None:
     _rows(afresh=True)
 
 
+def list_wrapped() -> list[bytes]:
+    """Return every version as it is stored."""
+    return list(_rows(afresh=True).values())
+
+
 def create_first() -> bool:
     """Make the first version when there is none; return whether it was made. By the role that owns the tables."""
     return bool(not PlatformKey.objects.exists() and _create(FIRST_VERSION))

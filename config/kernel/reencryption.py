@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.db.models import BinaryField, ExpressionWrapper, F, Func, Model, QuerySet, Value
+from django.db.models import BinaryField, ExpressionWrapper, Func, Model, QuerySet, Value
+from django.db.models.expressions import Col
 
 from config.kernel.cipher import CannotDecrypt
 
@@ -67,8 +68,10 @@ def _replace(rows: Callable[[], QuerySet[Any]], column: str, row: Model, anew: C
 
 
 def _bytes_of(rows: QuerySet[Any], column: str) -> QuerySet[Any]:
-    stored = ExpressionWrapper(F(column), output_field=BinaryField())
-    annotated: QuerySet[Any] = rows.annotate(stored=stored, led=_Led(F(column)))
+    # By hand, because encrypted fields refuse to be part of an expression.
+    raw = Col(rows.model._meta.db_table, rows.model._meta.get_field(column))
+    stored = ExpressionWrapper(raw, output_field=BinaryField())
+    annotated: QuerySet[Any] = rows.annotate(stored=stored, led=_Led(stored))
     return annotated
 
 

@@ -2,15 +2,21 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Model, QuerySet
 
-from config.kernel import key_encryption, platform_keys, reencryption, tasks
+from config.kernel import clock, key_encryption, platform_keys, reencryption, tasks
 from config.kernel.cipher import CannotDecrypt
+from config.kernel.key_encryption import files
+from config.kernel.key_rotation import refuse_short
 from config.kernel.tenancy import organization_context, system_context
 from organizations.encrypted_text import EncryptedTextField, list_encrypted_fields
 from organizations.errors import OrganizationNotFound
@@ -21,7 +27,35 @@ from organizations.services import data_keys
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+PREFIX = 1 + files.ID_BYTES
+"""The part of a wrapped key that names what wrapped it."""
 _FIRST = UUID(int=0)
+
+
+def new_key_encryption_key(*, lead: timedelta) -> Path | None:
+    """Write a new key-encryption key that wraps after `lead`; return its path, or None where Google rotates it.
+
+    Raises LeadTooShort, OSError.
+    """
+    if settings.KEY_ENCRYPTION_PROVIDER != "files":
+        return None
+    refuse_short(lead)
+    return files.create(lead=lead)
+
+
+def prune_key_encryption_keys() -> list[Path]:
+    """Remove the key-encryption keys that wrap nothing, neither here nor in a backup of keys; return their paths."""
+    with system_context(reason="find out which key-encryption keys are used"):
+        used = {bytes(wrapped)[:PREFIX] for wrapped in DataKey.objects.values_list("wrapped_key", flat=True)}
+    used |= {wrapped[:PREFIX] for wrapped in platform_keys.list_wrapped()}
+    # A backup taken while the old key wrapped is kept for so long, and a day lies between the two for the worker.
+    before = clock.now() - timedelta(days=settings.KEY_BACKUP_DAYS + 1)
+    removed = []
+    for key, successor in pairwise(files.keys()):
+        if successor.file.not_before < before and key_encryption.FILE_LETTER + key.id not in used:
+            key.file.path.unlink()
+            removed.append(key.file.path)
+    return removed
 
 
 def rewrap() -> tuple[int, int]:

@@ -13,10 +13,11 @@ from config.kernel.key_encryption.cache import OpenedKeys
 from config.kernel.key_encryption.files import FileKeeper
 from config.kernel.key_encryption.interface import Keeper, KeyEncryptionUnavailable, Opened
 
-__all__ = ["KeyEncryptionUnavailable", "forget", "rewrap", "unwrap", "wrap"]
+__all__ = ["FILE_LETTER", "KeyEncryptionUnavailable", "forget", "rewrap", "unwrap", "wrap"]
 
 FILES, GOOGLE_KMS = "files", "google_kms"
-_LETTERS = {FILES: b"F", GOOGLE_KMS: b"G"}
+FILE_LETTER = b"F"
+_LETTERS = {FILES: FILE_LETTER, GOOGLE_KMS: b"G"}
 _opened = OpenedKeys()
 
 
