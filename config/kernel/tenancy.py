@@ -33,14 +33,14 @@ class NoOrganizationContext(RuntimeError):
 def organization_context(organization_id: UUID) -> Iterator[None]:
     """Run the block in one transaction that sees and writes only this organization's rows.
 
-    Nesting for the same organization is a savepoint. Entering another organization from within one, or from the
-    system door, raises RuntimeError: a unit of work has one owner.
+    Nesting for the same organization joins the outer block: what fails inside fails all of it. Entering another
+    organization from within one, or from the system door, raises RuntimeError: a unit of work has one owner.
     """
     current = _organization.get()
     if _system.get() or (current is not None and current != organization_id):
         raise RuntimeError(f"already working for {current or 'the whole system'}")
     outlived = current is None and connection.in_atomic_block
-    with transaction.atomic():
+    with transaction.atomic(savepoint=current is None):
         if current is None:
             _tell_postgres(str(organization_id))
         token = _organization.set(organization_id)

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.template import TemplateDoesNotExist
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from config.kernel import clock, envelope, tasks
+from config.kernel import envelope, tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context, system_context
 from emails import providers
@@ -56,7 +56,7 @@ def queue(
                 recipient=recipient,
                 data=envelope.wrap(payload.encode(), str(organization_id), "email.data", str(email_id)),
                 dedup_key=dedup_key,
-                next_attempt_at=clock.now(),
+                next_attempt_at=Now(),
             )
         ],
         ignore_conflicts=True,

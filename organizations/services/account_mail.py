@@ -49,7 +49,7 @@ def send_password_reset(*, user_id: UUID) -> None:
 
 def queue_verification(*, user: User) -> str:
     """Queue the verification mail in the caller's transaction; return the token it carries."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL)
         link = f"{settings.PUBLIC_URL}/api/v1/auth/verify-email/{token}"
         _queue(user, EmailKind.VERIFY_EMAIL, {"full_name": user.full_name, "link": link})

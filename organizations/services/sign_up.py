@@ -32,10 +32,10 @@ def register(*, email: str, password: str, full_name: str, company_name: str) ->
     """
     organization_id = new_id()
     with organization_context(organization_id):
-        user = accounts.create_user(email=email, password=password, full_name=full_name)
+        user = accounts.create_user(
+            email=email, password=password, full_name=full_name, default_organization_id=organization_id
+        )
         organization = founding.found(organization_id=organization_id, owner=user, name=company_name)
-        user.default_organization_id = organization.id
-        user.save(update_fields=["default_organization_id"])
         token = account_mail.queue_verification(user=user)
     return SignUp(user, organization, token)
 

@@ -86,12 +86,18 @@ class TestOrganizationContext:
                 cursor.execute("select 1/0")
             assert seen() == []
 
-    def test_nests_for_the_same_organization_as_a_savepoint(self, ids: tuple[UUID, UUID]) -> None:
+    def test_nested_for_the_same_organization_is_one_unit_of_work_that_fails_as_a_whole(
+        self, ids: tuple[UUID, UUID]
+    ) -> None:
         with organization_context(ids[0]):
-            with contextlib.suppress(ValueError), organization_context(ids[0]):
-                Organization.objects.update(name="inner")
-                raise ValueError
+            with organization_context(ids[0]):
+                assert seen() == [ids[0]]
             assert seen() == [ids[0]]
+        with organization_context(ids[0]):
+            Organization.objects.update(name="outer")
+            with contextlib.suppress(ValueError), organization_context(ids[0]):
+                raise ValueError
+        with organization_context(ids[0]):
             assert Organization.objects.get().name == "Analytical Engines"
 
     def test_does_not_nest_for_another(self, ids: tuple[UUID, UUID]) -> None:

@@ -14,21 +14,32 @@ from users.models.user import normalize_email
 from users.services import one_time_tokens
 
 
-def create_user(*, email: str, password: str, full_name: str, is_platform_admin: bool = False) -> User:
+def create_user(
+    *,
+    email: str,
+    password: str,
+    full_name: str,
+    is_platform_admin: bool = False,
+    default_organization_id: UUID | None = None,
+) -> User:
     """Create an account whose address is yet to be verified.
 
-    Raises WeakPassword, or EmailTaken (decided by the unique constraint, so two at once cannot both pass).
+    Raises WeakPassword, or EmailTaken (decided by the unique constraint, so two at once cannot both pass), after which
+    the caller's transaction cannot go on.
     """
-    user = User(email=normalize_email(email), full_name=full_name.strip(), is_platform_admin=is_platform_admin)
+    user = User(
+        email=normalize_email(email),
+        full_name=full_name.strip(),
+        is_platform_admin=is_platform_admin,
+        default_organization_id=default_organization_id,
+    )
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise WeakPassword(" ".join(error.messages)) from error
-    if User.objects.filter(email=user.email).exists():
-        raise EmailTaken
     user.password = make_password(password)
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             user.save(force_insert=True)
     except IntegrityError as error:
         raise EmailTaken from error
@@ -40,7 +51,7 @@ def verify_email(*, token: str) -> tuple[User, bool]:
 
     Raises TokenInvalid, TokenExpired.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         used, _ = one_time_tokens.use(token=token, purpose=TokenPurpose.VERIFY_EMAIL)
         user = used.user
         newly = User.objects.filter(id=user.id, email_verified_at=None).update(email_verified_at=Now()) == 1

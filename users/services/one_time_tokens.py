@@ -6,7 +6,6 @@ from datetime import timedelta
 from django.db.models import F
 from django.db.models.functions import Now
 
-from config.kernel import clock
 from config.kernel.digests import keyed_hash
 from users.errors import TokenExpired, TokenInvalid
 from users.models import OneTimeToken, TokenPurpose, User
@@ -23,15 +22,14 @@ def issue(*, user: User, purpose: TokenPurpose, email: str | None = None) -> str
 
     `email` is the new address that a CHANGE_EMAIL token is for.
     """
-    now = clock.now()
-    OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=now)
+    OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=Now())
     token = secrets.token_urlsafe(32)
     OneTimeToken.objects.create(
         user=user,
         purpose=purpose,
         token_hash=keyed_hash(purpose, token),
         email=email,
-        expires_at=now + LIFETIMES[purpose],
+        expires_at=Now() + LIFETIMES[purpose],
     )
     return token
 

@@ -31,9 +31,9 @@ class TestStatements:
     def test_of_account_routes(self) -> None:
         customer = journey.sign_up()
         api, login = customer.api, {"email": customer.email, "password": journey.PASSWORD}
-        with statements(22):
+        with statements(12):
             made = journey.register(api)
-        with statements(13):
+        with statements(10):
             api.get(f"/api/v1/auth/verify-email/{made['verification_token']}")
         with statements(4):
             refresh = api.post("/api/v1/auth/login", login).json()["refresh"]
