@@ -64,6 +64,7 @@ class ActivationRequired(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "activation_required"
+    audited_as = "ACTIVATION_REFUSED"
     detail = "Activate this machine first."
 
 
@@ -72,6 +73,7 @@ class ActivationLimitReached(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "activation_limit_reached"
+    audited_as = "ACTIVATION_REFUSED"
     detail = "The licence is activated on as many machines as it allows."
 
 

@@ -11,11 +11,18 @@ class OrganizationNotFound(DomainError):
     detail = "There is no such organization."
 
 
+class AnotherOrganization(OrganizationNotFound):
+    """One was asked for by name that the caller does not belong to; they are told the same, and it is kept in mind."""
+
+    audited_as = "ORGANIZATION_REFUSED"
+
+
 class PermissionDenied(DomainError):
     """The caller's role does not include what this needs."""
 
     kind = Kind.FORBIDDEN
     code = "permission_denied"
+    audited_as = "PERMISSION_DENIED"
     detail = "Your role in this organization does not allow this."
 
 

@@ -1,14 +1,18 @@
 """Reads of the organizations app."""
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, QuerySet
 
-from organizations.errors import OrganizationNotFound
+from organizations.errors import AnotherOrganization, OrganizationNotFound
 from organizations.models import Invitation, Membership, Organization, Quota, Role, Team, TeamMembership
 from users.models import User
+
+_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
+"""What an id or a slug looks like; other text that callers send is not kept."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,11 @@ def get_belonging(*, user: User, reference: str | None) -> Belonging:
         chosen = [one for one in belongings if one.organization_id == user.default_organization_id] or belongings[:1]
     else:
         chosen = [one for one in belongings if reference in {str(one.organization_id), one.slug}]
-    if not chosen:
+    if chosen:
+        return chosen[0]
+    if reference is None:
         raise OrganizationNotFound
-    return chosen[0]
+    raise AnotherOrganization().traced(asked_for=reference if _NAME.fullmatch(reference) else "no name of any")
 
 
 def list_belongings(*, user_id: UUID) -> list[Belonging]:

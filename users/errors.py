@@ -24,6 +24,7 @@ class InvalidCredentials(DomainError):
 
     kind = Kind.UNAUTHENTICATED
     code = "invalid_credentials"
+    audited_as = "LOGIN_FAILED"
     detail = "E-mail or password is wrong."
 
 
@@ -32,6 +33,7 @@ class EmailNotVerified(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "email_not_verified"
+    audited_as = "LOGIN_FAILED"
     detail = "Verify your e-mail address first; we have sent you a link."
 
 
@@ -40,6 +42,7 @@ class AccountSuspended(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "account_suspended"
+    audited_as = "LOGIN_FAILED"
     detail = "This account is suspended."
 
 
@@ -103,6 +106,7 @@ class MfaCodeInvalid(DomainError):
     """A code of the authenticator app that is wrong, too old, or was used before."""
 
     code = "mfa_code_invalid"
+    audited_as = "MFA_REFUSED"
     detail = "This code is wrong, or was used before."
     attr = "code"
 
@@ -111,6 +115,7 @@ class RecoveryCodeInvalid(DomainError):
     """A recovery code that is wrong, void, or was used before."""
 
     code = "recovery_code_invalid"
+    audited_as = "MFA_REFUSED"
     detail = "This recovery code is wrong, or was used before."
     attr = "recovery_code"
 
@@ -120,6 +125,7 @@ class MfaAttemptsExceeded(DomainError):
 
     kind = Kind.RATE_LIMITED
     code = "mfa_attempts_exceeded"
+    audited_as = "MFA_REFUSED"
     detail = "Too many wrong codes. Wait before you try again, or use a recovery code."
 
 

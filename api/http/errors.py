@@ -11,6 +11,7 @@ from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from api.http import refusals
 from config.kernel.database import is_outage, outage
 from config.kernel.errors import DependencyUnavailable, DomainError, Kind
 
@@ -59,6 +60,13 @@ class DomainExceptionHandler(ExceptionHandler):
         if isinstance(exc, DomainFailure) and exc.error.retry_after is not None:
             response["Retry-After"] = str(exc.error.retry_after)
         return response
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """Leave a trace of the refusals that are to have one."""
+        request = self.context["request"]
+        if isinstance(exc, DomainFailure) and request is not None:
+            refusals.leave_trace(exc.error, request)
+        super().report_exception(exc, response)
 
 
 class ErrorFormatter(ExceptionFormatter):

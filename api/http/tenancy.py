@@ -28,5 +28,5 @@ def _admit(request: Request, reference: str | None, permission: Permission) -> B
     found = get_belonging(user=signed_in(request), reference=reference)
     count_for_organization(request, found)
     if not allows(role=found.role, permission=permission):
-        raise PermissionDenied
+        raise PermissionDenied().within(found.organization_id)
     return found

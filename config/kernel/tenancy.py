@@ -1,6 +1,6 @@
 """Which organization this unit of work belongs to, told to PostgreSQL, whose row-level security enforces it.
 
-Two ways to touch rows, and no third:
+Two ways to touch rows (`aside` only adds what must outlive a refusal):
 
 * `organization_context(id)`: one transaction in which only that organization's rows exist.
 * `system_context(reason)`: one transaction as the role `coditect_system`, across organizations, logged. For finding
@@ -14,7 +14,10 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
+from django.db.backends.utils import CursorWrapper
+
+from config.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +26,7 @@ _system: ContextVar[bool] = ContextVar("system", default=False)
 _memory: ContextVar[dict[str, Any] | None] = ContextVar("memory", default=None)
 
 SYSTEM_ALIAS = "system"
+ASIDE_ALIAS = "aside"
 
 
 class NoOrganizationContext(RuntimeError):
@@ -47,6 +51,9 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
         memory = _memory.set({} if current is None else _memory.get())
         try:
             yield
+        except DomainError as refusal:
+            refusal.within(organization_id)
+            raise
         finally:
             _memory.reset(memory)
             _organization.reset(token)
@@ -55,9 +62,21 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
             _tell_postgres("")
 
 
-def _tell_postgres(organization_id: str) -> None:
+@contextmanager
+def aside(organization_id: UUID | None) -> Iterator[CursorWrapper]:
+    """Run the block in a transaction of its own on a connection of its own, of the same role; yields the cursor.
+
+    What is written there stays, whatever becomes of the unit of work that goes on.
+    """
+    with transaction.atomic(using=ASIDE_ALIAS), connections[ASIDE_ALIAS].cursor() as cursor:
+        if organization_id is not None:
+            _tell_postgres(str(organization_id), using=ASIDE_ALIAS)
+        yield cursor
+
+
+def _tell_postgres(organization_id: str, *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Set the organization for the transaction only, so that no pooled connection can carry it to the next request."""
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute("SELECT set_config('app.organization_id', %s, true)", [organization_id])
 
 
@@ -106,7 +125,7 @@ class SystemDoorRouter:
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         """Return whether migrations run on this alias."""
-        return db != SYSTEM_ALIAS
+        return db == DEFAULT_DB_ALIAS
 
 
 _Row = TypeVar("_Row", bound=models.Model)

@@ -72,9 +72,11 @@ TEMPLATES = [
     }
 ]
 
-# `default` is the process's own role, behind the tenant walls; `system` is the door (config/kernel/tenancy.py).
+# `default` is the process's own role, behind the tenant walls; `aside` is the same for what must outlive a refusal;
+# `system` is the door (config/kernel/tenancy.py).
 DATABASES = {
     "default": connection_settings(ENV["DATABASE_URL"], pool_size=ENV["DATABASE_POOL_SIZE"]),
+    "aside": connection_settings(ENV["DATABASE_URL"], pool_size=2),
     "system": connection_settings(ENV["DATABASE_SYSTEM_URL"], pool_size=4),
 }
 DATABASE_ROUTERS = ["config.kernel.tenancy.SystemDoorRouter"]

@@ -47,10 +47,13 @@ def send_password_reset(*, user_id: UUID) -> None:
             _queue(user, EmailKind.PASSWORD_RESET, {"full_name": user.full_name, "link": link, "token": token})
 
 
-def queue_verification(*, user: User) -> str:
-    """Queue the verification mail in the caller's transaction; return the token it carries."""
+def queue_verification(*, user: User, first: bool = False) -> str:
+    """Queue the verification mail in the caller's transaction; return the token it carries.
+
+    `first`: the user has just been made.
+    """
     with transaction.atomic(savepoint=False):
-        token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL)
+        token = one_time_tokens.issue(user=user, purpose=TokenPurpose.VERIFY_EMAIL, first=first)
         link = f"{settings.PUBLIC_URL}/api/v1/auth/verify-email/{token}"
         _queue(user, EmailKind.VERIFY_EMAIL, {"full_name": user.full_name, "link": link})
     return token

@@ -40,7 +40,7 @@ def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: st
     not join.
     """
     if not may_grant(role=inviter_role, granted=role):
-        raise PermissionDenied
+        raise PermissionDenied().within(organization_id)
     email = normalize_email(email)
     token = secrets.token_urlsafe(32)
     with organization_context(organization_id):

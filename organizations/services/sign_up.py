@@ -36,7 +36,7 @@ def register(*, email: str, password: str, full_name: str, company_name: str) ->
             email=email, password=password, full_name=full_name, default_organization_id=organization_id
         )
         organization = founding.found(organization_id=organization_id, owner=user, name=company_name)
-        token = account_mail.queue_verification(user=user)
+        token = account_mail.queue_verification(user=user, first=True)
     return SignUp(user, organization, token)
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from users.errors import EmailTaken, WeakPassword
 from users.models import TokenPurpose, User, UserStatus
 from users.models.user import normalize_email
-from users.services import one_time_tokens
+from users.services import audit, one_time_tokens
 
 
 def create_user(
@@ -41,6 +41,7 @@ def create_user(
     try:
         with transaction.atomic(savepoint=False):
             user.save(force_insert=True)
+            _audit("USER_REGISTERED", user.id, platform_admin=is_platform_admin)
     except IntegrityError as error:
         raise EmailTaken from error
     return user
@@ -55,6 +56,8 @@ def verify_email(*, token: str) -> tuple[User, bool]:
         used, _ = one_time_tokens.use(token=token, purpose=TokenPurpose.VERIFY_EMAIL)
         user = used.user
         newly = User.objects.filter(id=user.id, email_verified_at=None).update(email_verified_at=Now()) == 1
+        if newly:
+            _audit("EMAIL_VERIFIED", user.id)
     return user, newly
 
 
@@ -80,5 +83,11 @@ def find_active(*, email: str) -> User | None:
 
 def mark_verified(*, user: User, default_organization_id: UUID) -> None:
     """Take a new user's address for verified, since they came by a mail to it, and give them their organization."""
-    User.objects.filter(id=user.id).update(email_verified_at=Now(), default_organization_id=default_organization_id)
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(email_verified_at=Now(), default_organization_id=default_organization_id)
+        _audit("EMAIL_VERIFIED", user.id)
     user.refresh_from_db()
+
+
+def _audit(action: str, user_id: UUID, **data: bool) -> None:
+    audit.record(action=action, organization_id=None, actor_id=user_id, object_type="user", object_id=user_id, **data)

@@ -1,4 +1,7 @@
-"""Writes the audit log: called by every service, in the transaction of the change it records."""
+"""Writes the audit log: called by every service, in the transaction of the change it records.
+
+Only a refusal is recorded beside the transaction, since that is rolled back.
+"""
 
 import json
 from typing import Any
@@ -8,6 +11,7 @@ from django.db import connection
 
 from config.kernel.ids import new_id
 from config.kernel.request_log import current_request_id
+from config.kernel.tenancy import aside
 
 
 def record(
@@ -24,7 +28,26 @@ def record(
     `data` holds small facts for a reader; never a secret, a key or a mail address. With an organization it must be
     called inside that organization's context, or the wall refuses the row.
     """
-    values = [
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, _values(action, organization_id, object_type, object_id, actor_id, data))
+
+
+def record_refusal(*, action: str, organization_id: UUID | None, actor_id: UUID | None, **data: Any) -> None:
+    """Append that somebody was refused something, on a connection of its own; `data` as for `record`."""
+    values = _values(action, organization_id, "request", None, actor_id, data)
+    with aside(organization_id) as cursor:
+        cursor.execute(_APPEND, values)
+
+
+def _values(
+    action: str,
+    organization_id: UUID | None,
+    object_type: str,
+    object_id: UUID | None,
+    actor_id: UUID | None,
+    data: dict[str, Any],
+) -> list[Any]:
+    return [
         new_id(),
         organization_id,
         action,
@@ -34,8 +57,6 @@ def record(
         json.dumps(data),
         current_request_id(),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, values)
 
 
 # By hand: a save would ask for the row back, which a platform entry's writer may not read; and a seat appends two.

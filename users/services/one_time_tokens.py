@@ -17,12 +17,13 @@ LIFETIMES = {
 }
 
 
-def issue(*, user: User, purpose: TokenPurpose, email: str | None = None) -> str:
+def issue(*, user: User, purpose: TokenPurpose, email: str | None = None, first: bool = False) -> str:
     """Return a new token for the user and void the older ones of this purpose; only its hash is kept.
 
-    `email` is the new address that a CHANGE_EMAIL token is for.
+    `email` is the new address that a CHANGE_EMAIL token is for; `first`: the user is so new that none can be older.
     """
-    OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=Now())
+    if not first:
+        OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).update(expires_at=Now())
     token = secrets.token_urlsafe(32)
     OneTimeToken.objects.create(
         user=user,

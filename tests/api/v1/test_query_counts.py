@@ -33,7 +33,7 @@ class TestStatements:
         api, login = customer.api, {"email": customer.email, "password": journey.PASSWORD}
         with statements(12):
             made = journey.register(api)
-        with statements(10):
+        with statements(11):
             api.get(f"/api/v1/auth/verify-email/{made['verification_token']}")
         with statements(4):
             refresh = api.post("/api/v1/auth/login", login).json()["refresh"]
