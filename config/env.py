@@ -68,6 +68,26 @@ SETTINGS = [
         "CHECKOUT_REDIRECT_ORIGINS", list, [], "Origins, beside PUBLIC_URL's, that Checkout may send people back to."
     ),
     Setting(
+        "FIREBASE_PROJECT_ID",
+        str,
+        "",
+        "Firebase project whose ID tokens sign people in; empty: none (docs/firebase.md).",
+    ),
+    Setting(
+        "FIREBASE_CREDENTIALS", str, "", "Path of its service account's key. Empty: the machine's own credentials."
+    ),
+    Setting(
+        "FIREBASE_SIGN_IN_PROVIDERS",
+        list,
+        ["password", "google.com", "apple.com", "github.com", "microsoft.com"],
+        "Ways to sign in at Firebase that are accepted, comma separated; anonymous never is.",
+    ),
+    Setting("FIREBASE_SYNC_USERS", bool, False, "Copy verified users (no password) to the Firebase project."),
+    Setting("FIREBASE_API_BASE", str, "", "Another address of Google's APIs, for tests. Empty for Google itself."),
+    Setting(
+        "FIREBASE_AUTH_EMULATOR_HOST", str, "", "host:port of the Auth emulator, which believes any token. Local only."
+    ),
+    Setting(
         "EMAIL_PROVIDER", str, "mailbox", "mailbox (kept here, shown at /local/mailbox; not in production) or smtp."
     ),
     Setting("EMAIL_FROM", str, "CODITECT <no-reply@coditect.example>", "Sender of every mail."),

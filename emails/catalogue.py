@@ -21,6 +21,7 @@ class EmailKind(StrEnum):
     EMAIL_CHANGE_TAKEN = "email_change_taken"
     EMAIL_CHANGE_ASKED = "email_change_asked"
     EMAIL_CHANGED = "email_changed"
+    FIREBASE_LINKED = "firebase_linked"
     INVITATION = "invitation"
     SUBSCRIPTION_CONFIRMED = "subscription_confirmed"
     LICENSE_ISSUED = "license_issued"

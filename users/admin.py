@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from config.kernel.tenancy import system_context
 from users.models import User
+from users.services import firebase_sync
 
 
 @admin.register(User)
@@ -31,3 +32,4 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         """Write the status through the system door: the web's own role may not."""
         with system_context(reason="staff change the status of an account"):
             obj.save(update_fields=["status"])
+        firebase_sync.request(user_id=obj.id)

@@ -1,6 +1,6 @@
 """Every failure of the users app."""
 
-from config.kernel.errors import DomainError, Kind
+from config.kernel.errors import DependencyUnavailable, DomainError, Kind
 
 
 class EmailTaken(DomainError):
@@ -76,6 +76,94 @@ class SessionRevoked(DomainError):
     kind = Kind.UNAUTHENTICATED
     code = "session_revoked"
     detail = "This session has ended. Sign in again."
+
+
+class SessionRequired(DomainError):
+    """What only a session of ours can be asked for, asked with an ID token of Firebase."""
+
+    kind = Kind.FORBIDDEN
+    code = "session_required"
+    detail = "Exchange the Firebase ID token at /auth/firebase, and repeat this with the access token."
+
+
+class FirebaseNotConfigured(DomainError):
+    """This deployment has no Firebase project."""
+
+    kind = Kind.NOT_FOUND
+    code = "firebase_not_configured"
+    detail = "This service does not sign people in with Firebase."
+
+
+class FirebaseTokenInvalid(DomainError):
+    """No ID token of our project: malformed, forged, of another project or key, or its account is gone."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "firebase_token_invalid"
+    audited_as = "LOGIN_FAILED"
+    detail = "The Firebase ID token is not valid."
+
+
+class FirebaseTokenExpired(DomainError):
+    """A good ID token whose hour has passed; the Firebase SDK has a fresh one."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "firebase_token_expired"
+    detail = "The Firebase ID token has expired. Get a fresh one."
+
+
+class FirebaseSignInEnded(DomainError):
+    """The sign-in at Firebase was revoked there, or ended here (a changed password, signing out everywhere)."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "firebase_sign_in_ended"
+    audited_as = "LOGIN_FAILED"
+    detail = "This sign-in has ended. Sign in at Firebase again."
+
+
+class FirebaseNotLinked(DomainError):
+    """A good ID token that no account here belongs to yet."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "firebase_not_linked"
+    detail = "No account belongs to this Firebase user yet. Exchange the ID token at /auth/firebase first."
+
+
+class FirebaseAccountDisabled(DomainError):
+    """The account is disabled at Firebase."""
+
+    kind = Kind.FORBIDDEN
+    code = "firebase_account_disabled"
+    audited_as = "LOGIN_FAILED"
+    detail = "This account is disabled at Firebase."
+
+
+class FirebaseProviderNotAllowed(DomainError):
+    """Signed in at Firebase in a way that we do not accept: anonymously, or by a provider that is not on the list."""
+
+    kind = Kind.FORBIDDEN
+    code = "firebase_provider_not_allowed"
+    audited_as = "LOGIN_FAILED"
+    detail = "This way to sign in is not accepted here."
+
+
+class FirebaseEmailUnverified(DomainError):
+    """A new Firebase user whose address nobody has verified: it says nothing about whose account it is."""
+
+    kind = Kind.FORBIDDEN
+    code = "firebase_email_unverified"
+    audited_as = "LOGIN_FAILED"
+    detail = "Verify your e-mail address at Firebase first, then sign in there again."
+
+
+class FirebaseUnavailable(DependencyUnavailable):
+    """Google does not answer, and without it the token cannot be checked."""
+
+    code = "firebase_unavailable"
+    detail = "Firebase does not answer right now. Try again shortly."
+
+
+class FirebaseIdentityTaken(Exception):
+    """Another request linked this Firebase user in the same moment; looking again finds it."""
 
 
 class SignInNotFound(DomainError):

@@ -1,7 +1,15 @@
 """Background jobs of the users app."""
 
-from config.kernel.tasks import periodic
-from users.services import audit_sealing
+from uuid import UUID
+
+from config.kernel.tasks import periodic, task
+from users.services import audit_sealing, firebase_sync
+
+
+@task("users.sync_to_firebase")
+def sync_to_firebase(user_id: str) -> None:
+    """Bring Firebase's copy of a user up to date."""
+    firebase_sync.sync(user_id=UUID(user_id))
 
 
 @periodic("users.seal_audit", cron="* * * * * */10")

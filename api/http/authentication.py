@@ -1,4 +1,4 @@
-"""Who is calling: a user by access token, or a machine by its seat token; both come as Bearer."""
+"""Who is calling: a user by access token or Firebase ID token, or a machine by its seat token; all come as Bearer."""
 
 from typing import Any
 from uuid import UUID
@@ -8,18 +8,19 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from config.kernel.errors import DomainError, Kind
 from licenses.errors import SeatTokenInvalid
 from licenses.seats import tokens as seat_tokens
-from users.errors import NotAuthenticated
+from users.errors import NotAuthenticated, SessionRequired
 from users.models import User
-from users.services import sessions
+from users.services import firebase, sessions
 from users.services.sessions import SignedIn
 
 REALM = 'Bearer realm="coditect"'
 
 
 class AccessTokenAuthentication(BaseAuthentication):
-    """Accepts a user's access token."""
+    """Accepts a user's access token, or an ID token of theirs where Firebase is configured."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Return the user, None without a token; raises AuthenticationFailed for a bad one."""
@@ -27,11 +28,16 @@ class AccessTokenAuthentication(BaseAuthentication):
         return None if raw is None else self.authenticate_token(raw)
 
     def authenticate_token(self, raw: str) -> tuple[Any, Any]:
-        """Return the user, and as `request.auth` who they are in which session; raises AuthenticationFailed."""
+        """Return the user, and as `request.auth` their sign-in; raises AuthenticationFailed, DomainError."""
         try:
-            signed_in = sessions.authenticate(access_token=raw)
-        except NotAuthenticated as error:
-            raise AuthenticationFailed(error.message) from error
+            if firebase.is_id_token(raw):
+                signed_in = firebase.authenticate(id_token=raw)
+            else:
+                signed_in = sessions.authenticate(access_token=raw)
+        except DomainError as error:
+            if error.kind is not Kind.UNAUTHENTICATED:
+                raise
+            raise AuthenticationFailed(error.message, error.code) from error
         return signed_in.user, signed_in
 
     def authenticate_header(self, request: Request) -> str:
@@ -60,15 +66,18 @@ def signed_in(request: Request) -> User:
 
 
 def session(request: Request) -> SignedIn:
-    """Return in which session, and how well proven, a signed-in user's request comes; raises NotAuthenticated."""
+    """Return in which sign-in, and how well proven, a signed-in user's request comes; raises NotAuthenticated."""
     if not isinstance(request.auth, SignedIn):
         raise NotAuthenticated
     return request.auth
 
 
 def session_id(request: Request) -> UUID:
-    """Return the session that a signed-in user's request comes from; raises NotAuthenticated."""
-    return session(request).session_id
+    """Return the session of ours that a user's request comes from; raises NotAuthenticated, SessionRequired."""
+    found = session(request).session_id
+    if found is None:
+        raise SessionRequired
+    return found
 
 
 def viewer_id(request: Request) -> UUID | None:

@@ -144,10 +144,16 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
 
     target_class = "api.http.authentication.AccessTokenAuthentication"
     name = "accessToken"
+    TOLD = (
+        "From /auth/login. Where Firebase is configured, an ID token as well, once it was exchanged at /auth/firebase; "
+        "401 then says `firebase_not_linked`, `firebase_token_expired`, `firebase_sign_in_ended` or "
+        "`firebase_token_invalid`, 403 `firebase_provider_not_allowed`, `mfa_required` (exchange it) or "
+        "`session_required`, and 503 `firebase_unavailable`."
+    )
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         """Return the security scheme."""
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From /auth/login."}
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": self.TOLD}
 
 
 class SeatTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ from api.v1.views.billing import (
     WebhookViewSet,
 )
 from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
+from api.v1.views.firebase import FirebaseViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
 from api.v1.views.mfa import MfaViewSet, StepUpViewSet
@@ -56,6 +57,7 @@ ORGANIZATION_ROUTES = [
 urlpatterns = [
     # The webhook's older address, still configured in places.
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
+    path("auth/firebase", FirebaseViewSet.as_view({"post": "create"}), name="firebase"),
     path("auth/me", MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
     path("auth/change-password", MeViewSet.as_view({"post": "change_password"}), name="change-password"),
     path("auth/change-email", EmailChangeViewSet.as_view({"post": "create"}), name="change-email"),

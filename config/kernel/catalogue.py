@@ -12,6 +12,7 @@ GLOBAL_TABLES = {
     "users_authenticator": "the second factor of a person",
     "users_recoverycode": "the second factor of a person",
     "users_signinchallenge": "a sign-in of a person that waits for the second factor",
+    "users_firebaseidentity": "a Firebase user belongs to a person",
     "subscriptions_plan": "the price list",
     "subscriptions_webhookevent": "a provider's event, before its organization is known",
     "kernel_idempotentrequest": "a repeated request, found by a keyed hash; its answer is encrypted",

@@ -5,3 +5,4 @@ from config.settings.base import *
 LOCAL_MAILBOX = True
 CREATE_MISSING_KEYS = True
 EXPOSE_VERIFICATION_TOKEN = True
+FIREBASE_EMULATOR_ALLOWED = True

@@ -1,13 +1,11 @@
 """Setting passwords, and telling their owner by mail."""
 
-from uuid import UUID
-
 from django.db import transaction
 
 from emails.catalogue import EmailKind
 from organizations.services import account_mail
-from users.models import User
 from users.services import passwords
+from users.services.sessions import SignedIn
 
 
 def reset_password(*, token: str, password: str) -> None:
@@ -17,8 +15,8 @@ def reset_password(*, token: str, password: str) -> None:
         account_mail.queue_notice(user=user, kind=EmailKind.PASSWORD_CHANGED)
 
 
-def change_password(*, user: User, session_id: UUID, current_password: str, new_password: str) -> None:
+def change_password(*, signed_in: SignedIn, current_password: str, new_password: str) -> None:
     """Change a signed-in user's password; raises InvalidCredentials, WeakPassword."""
     with transaction.atomic():
-        passwords.change(user=user, session_id=session_id, current_password=current_password, new_password=new_password)
-        account_mail.queue_notice(user=user, kind=EmailKind.PASSWORD_CHANGED)
+        passwords.change(signed_in=signed_in, current_password=current_password, new_password=new_password)
+        account_mail.queue_notice(user=signed_in.user, kind=EmailKind.PASSWORD_CHANGED)

@@ -44,17 +44,23 @@ def verify_email(*, token: str) -> User:
     """Verify an address, and welcome its owner the first time; raises TokenInvalid, TokenExpired."""
     with transaction.atomic():
         user, newly = accounts.verify_email(token=token)
-        for belonging in list_belongings(user_id=user.id)[:1] if newly else []:
-            with organization_context(belonging.organization_id):
-                outbox.queue(
-                    organization_id=belonging.organization_id,
-                    kind=EmailKind.WELCOME,
-                    recipient=user.email,
-                    dedup_key=f"welcome:{user.id}",
-                    data={
-                        "full_name": user.full_name,
-                        "organization_name": belonging.name,
-                        "link": f"{settings.PUBLIC_URL}/api/v1/plans",
-                    },
-                )
+        if newly:
+            welcome(user=user)
     return user
+
+
+def welcome(*, user: User) -> None:
+    """Queue the mail that welcomes a user whose address has just been verified; once, however often it is asked for."""
+    for belonging in list_belongings(user_id=user.id)[:1]:
+        with organization_context(belonging.organization_id):
+            outbox.queue(
+                organization_id=belonging.organization_id,
+                kind=EmailKind.WELCOME,
+                recipient=user.email,
+                dedup_key=f"welcome:{user.id}",
+                data={
+                    "full_name": user.full_name,
+                    "organization_name": belonging.name,
+                    "link": f"{settings.PUBLIC_URL}/api/v1/plans",
+                },
+            )

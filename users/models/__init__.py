@@ -1,6 +1,7 @@
 """Tables of the users app."""
 
 from users.models.audit import AuditCheckpoint, AuditEntry, AuditSeal
+from users.models.firebase_identity import FirebaseIdentity
 from users.models.second_factor import Authenticator, RecoveryCode, SignInChallenge
 from users.models.session import Session
 from users.models.token import OneTimeToken, TokenPurpose
@@ -11,6 +12,7 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "Authenticator",
+    "FirebaseIdentity",
     "OneTimeToken",
     "RecoveryCode",
     "Session",

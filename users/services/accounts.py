@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from config.kernel import clock
 from users.errors import EmailTaken, WeakPassword
 from users.models import TokenPurpose, User, UserStatus
 from users.models.user import normalize_email
-from users.services import audit, one_time_tokens
+from users.services import audit, firebase_sync, one_time_tokens, passwords
 
 
 def create_user(
@@ -38,10 +39,41 @@ def create_user(
     except ValidationError as error:
         raise WeakPassword(" ".join(error.messages)) from error
     user.password = make_password(password)
+    return _insert(user)
+
+
+def create_proven_user(*, email: str, full_name: str, default_organization_id: UUID | None = None) -> User:
+    """Create an account whose address somebody else has verified (Firebase), with no password that fits.
+
+    Raises EmailTaken, as `create_user` does.
+    """
+    user = User(
+        email=normalize_email(email),
+        full_name=full_name,
+        email_verified_at=clock.now(),
+        default_organization_id=default_organization_id,
+    )
+    user.set_unusable_password()
+    return _insert(user)
+
+
+def take_over(*, user: User, full_name: str) -> None:
+    """Give an account that nobody has verified to who has proven the address: nothing of whoever made it stays.
+
+    They may have registered a stranger's address to wait for its owner; so their password and name go.
+    """
+    passwords.remove(user=user)
+    User.objects.filter(id=user.id).update(email_verified_at=Now(), full_name=full_name)
+    _audit("EMAIL_VERIFIED", user.id)
+    firebase_sync.request(user_id=user.id)
+    user.refresh_from_db()
+
+
+def _insert(user: User) -> User:
     try:
         with transaction.atomic(savepoint=False):
             user.save(force_insert=True)
-            _audit("USER_REGISTERED", user.id, platform_admin=is_platform_admin)
+            _audit("USER_REGISTERED", user.id, platform_admin=user.is_platform_admin)
     except IntegrityError as error:
         raise EmailTaken from error
     return user
@@ -58,6 +90,7 @@ def verify_email(*, token: str) -> tuple[User, bool]:
         newly = User.objects.filter(id=user.id, email_verified_at=None).update(email_verified_at=Now()) == 1
         if newly:
             _audit("EMAIL_VERIFIED", user.id)
+            firebase_sync.request(user_id=user.id)
     return user, newly
 
 
@@ -72,7 +105,9 @@ def update_profile(*, user: User, full_name: str | None = None, default_organiza
         user.full_name = full_name.strip()
     if default_organization_id is not None:
         user.default_organization_id = default_organization_id
-    user.save(update_fields=["full_name", "default_organization_id"])
+    with transaction.atomic():
+        user.save(update_fields=["full_name", "default_organization_id"])
+        firebase_sync.request(user_id=user.id)
     return user
 
 
@@ -81,11 +116,17 @@ def find_active(*, email: str) -> User | None:
     return User.objects.filter(email=normalize_email(email), status=UserStatus.ACTIVE).first()
 
 
+def lock_by_email(*, email: str) -> User | None:
+    """Return the user of an address, whatever their status, locked until the transaction ends; or None."""
+    return User.objects.select_for_update(no_key=True).filter(email=normalize_email(email)).first()
+
+
 def mark_verified(*, user: User, default_organization_id: UUID) -> None:
     """Take a new user's address for verified, since they came by a mail to it, and give them their organization."""
     with transaction.atomic():
         User.objects.filter(id=user.id).update(email_verified_at=Now(), default_organization_id=default_organization_id)
         _audit("EMAIL_VERIFIED", user.id)
+        firebase_sync.request(user_id=user.id)
     user.refresh_from_db()
 
 

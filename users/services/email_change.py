@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from users.errors import EmailTaken, EmailUnchanged
 from users.models import TokenPurpose, User
 from users.models.user import normalize_email
-from users.services import audit, one_time_tokens, sessions
+from users.services import audit, firebase_sync, one_time_tokens, sessions
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def confirm(*, token: str, session_id: UUID | None) -> Changed:
         user.refresh_from_db()
         sessions.end_all(user=user, keep=session_id, reason="email_changed")
         one_time_tokens.void(user=user, purposes=list(TokenPurpose))
+        firebase_sync.request(user_id=user.id)
         _audit("EMAIL_CHANGED", user.id)
     return Changed(user, old_email)
 

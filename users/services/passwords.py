@@ -1,7 +1,5 @@
 """Forgotten and changed passwords; either way every session that began with the old one ends."""
 
-from uuid import UUID
-
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -9,6 +7,7 @@ from django.db import transaction
 from users.errors import InvalidCredentials, WeakPassword
 from users.models import TokenPurpose, User
 from users.services import audit, one_time_tokens, sessions
+from users.services.sessions import SignedIn
 
 
 def reset(*, token: str, password: str) -> User:
@@ -24,16 +23,23 @@ def reset(*, token: str, password: str) -> User:
     return used.user
 
 
-def change(*, user: User, session_id: UUID, current_password: str, new_password: str) -> None:
-    """Set a new password for a signed-in user; the session they ask from stays, every other one ends.
+def change(*, signed_in: SignedIn, current_password: str, new_password: str) -> None:
+    """Set a new password for a signed-in user; the session or sign-in at Firebase they ask from stays, others end.
 
     Raises InvalidCredentials for a wrong current password, WeakPassword.
     """
+    user = signed_in.user
     if not user.check_password(current_password):
         raise InvalidCredentials("The current password is wrong.")
     _check_strength(new_password, user)
     with transaction.atomic():
-        _set(user, new_password, action="PASSWORD_CHANGED", keep=session_id)
+        _set(user, new_password, action="PASSWORD_CHANGED", keep=signed_in)
+
+
+def remove(*, user: User) -> None:
+    """Take a user's password away, and end every session that began with it."""
+    with transaction.atomic():
+        _set(user, None, action="PASSWORD_REMOVED")
 
 
 def _check_strength(password: str, user: User) -> None:
@@ -43,11 +49,19 @@ def _check_strength(password: str, user: User) -> None:
         raise WeakPassword(" ".join(error.messages)) from error
 
 
-def _set(user: User, password: str, *, action: str, keep: UUID | None = None) -> None:
-    """Set the password, end sessions, and void the links that are still about: to set one, to change the address."""
+def _set(user: User, password: str | None, *, action: str, keep: SignedIn | None = None) -> None:
+    """Set the password (None: one that nothing matches), and end what began before: sessions, sign-ins at Firebase.
+
+    The links that are still about, to set a password and to change the address, are void.
+    """
     locked = User.objects.select_for_update(no_key=True).get(id=user.id)
     locked.set_password(password)
     locked.save(update_fields=["password"])
-    sessions.end_all(user=locked, keep=keep, reason="password_changed")
+    sessions.end_all(
+        user=locked,
+        keep=keep.session_id if keep else None,
+        keep_since=keep.firebase_signed_in_at if keep else None,
+        reason="password_changed",
+    )
     one_time_tokens.void(user=locked, purposes=[TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_EMAIL])
     audit.record(action=action, organization_id=None, actor_id=locked.id, object_type="user", object_id=locked.id)

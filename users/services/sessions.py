@@ -1,7 +1,7 @@
 """Sessions: begun by a sign-in, kept alive by refreshing, ended by signing out or by what makes them unsafe."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from config.kernel.digests import keyed_hash
 from config.kernel.ids import new_id
 from users import tokens
 from users.errors import NotAuthenticated, SessionRevoked
-from users.models import Session, User, UserStatus
+from users.models import FirebaseIdentity, Session, User, UserStatus
 from users.services import audit
 from users.tokens import TokenPair
 
@@ -35,15 +35,17 @@ class SignIn:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who an access token is of, in which session, and how well they have proven who they are.
+    """Who a token is of, in which session, and how well they have proven who they are.
 
-    `amr` says by what means; `fresh`: the last proof is younger than FRESH_FOR.
+    `amr` says by what means; `fresh`: the last proof is younger than FRESH_FOR. An ID token of Firebase belongs to no
+    session of ours: what it has is when they signed in there.
     """
 
     user: User
-    session_id: UUID
+    session_id: UUID | None
     amr: tuple[str, ...] = ()
     fresh: bool = False
+    firebase_signed_in_at: datetime | None = None
 
     @property
     def second_factor(self) -> bool:
@@ -117,14 +119,12 @@ def refresh(*, refresh_token: str) -> TokenPair:
     return _pair(session)
 
 
-def revoke_others(*, user_id: UUID, session_id: UUID) -> int:
-    """End every session of a user but this one; return how many."""
+def revoke_others(*, signed_in: SignedIn) -> int:
+    """End a user's every session and sign-in at Firebase but the one they ask from; return how many sessions."""
     with transaction.atomic():
-        others = list(
-            Session.objects.select_for_update(no_key=True)
-            .filter(user_id=user_id, revoked_at=None)
-            .exclude(id=session_id)
-        )
+        live = Session.objects.select_for_update(no_key=True).filter(user=signed_in.user, revoked_at=None)
+        others = [session for session in live if session.id != signed_in.session_id]
+        FirebaseIdentity.objects.end_sign_ins(user_id=signed_in.user.id, keep_since=signed_in.firebase_signed_in_at)
         for session in others:
             _revoke(session, reason="signed_out_elsewhere")
     return len(others)
@@ -149,8 +149,11 @@ def revoke(*, user_id: UUID, session_id: UUID, reason: str) -> bool:
     return session is not None
 
 
-def end_all(*, user: User, reason: str, keep: UUID | None = None) -> None:
-    """End every session of a user but `keep` at once, by raising the token version; the user's row is locked."""
+def end_all(*, user: User, reason: str, keep: UUID | None = None, keep_since: datetime | None = None) -> None:
+    """End every session of a user but `keep` at once, by raising the token version; the user's row is locked.
+
+    Also every sign-in at Firebase, but those since `keep_since`.
+    """
     user.token_version += 1
     user.save(update_fields=["token_version"])
     live = Session.objects.filter(user=user, revoked_at=None)
@@ -158,6 +161,7 @@ def end_all(*, user: User, reason: str, keep: UUID | None = None) -> None:
         live.filter(id=keep).update(token_version=user.token_version)
     # Every session of an older token version is dead already; the rows say so, and since when.
     live.filter(token_version__lt=user.token_version).update(revoked_at=Now(), revoke_reason=reason)
+    FirebaseIdentity.objects.end_sign_ins(user_id=user.id, keep_since=keep_since)
 
 
 def record_proof(*, session_id: UUID, method: str) -> None:

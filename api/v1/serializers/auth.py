@@ -58,6 +58,12 @@ class LoginSerializer(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=128, trim_whitespace=False)
 
 
+class FirebaseSerializer(serializers.Serializer[Any]):
+    """What somebody who signed in at Firebase has to show for it."""
+
+    id_token = serializers.CharField(max_length=LONGEST_TOKEN)
+
+
 class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 

@@ -6,7 +6,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import session_id, signed_in
+from api.http.authentication import session, signed_in
 from api.http.rate_limits import Limit, by_user, limited
 from api.http.schema import errors, page_of
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
@@ -62,11 +62,7 @@ class MeViewSet(ApiViewSet):
     @limited(Limit("10/m", by_user, "user", guards_credentials=True))
     def change_password(self, request: Request) -> Response:
         """Set the new password."""
-        credentials.change_password(
-            user=signed_in(request),
-            session_id=session_id(request),
-            **self.parse(shapes.ChangePasswordSerializer, request),
-        )
+        credentials.change_password(signed_in=session(request), **self.parse(shapes.ChangePasswordSerializer, request))
         return Response(status=204)
 
 
@@ -83,7 +79,7 @@ class AuthSessionViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         """Return the live sessions, newest first."""
-        context = {"session_id": session_id(request)}
+        context = {"session_id": session(request).session_id}
         return self.page(
             request,
             list_sessions(user_id=signed_in(request).id),
@@ -97,7 +93,7 @@ class AuthSessionViewSet(ApiViewSet):
     )
     def destroy_others(self, request: Request) -> Response:
         """End every session but this one."""
-        sessions.revoke_others(user_id=signed_in(request).id, session_id=session_id(request))
+        sessions.revoke_others(signed_in=session(request))
         return Response(status=204)
 
     @extend_schema(

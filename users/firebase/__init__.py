@@ -1,0 +1,1 @@
+"""Firebase at its edge: `sdk` alone imports the Admin SDK, `claims` reads what it has verified."""
