@@ -1,6 +1,8 @@
 """The platform's own data key, for short secrets that belong to no organization; each version is one wrapped row."""
 
+import base64
 import time
+from typing import Any
 
 from config.kernel import cipher, key_encryption
 from config.kernel.models import PlatformKey
@@ -10,6 +12,11 @@ OWNER = "platform"
 FIRST_VERSION = 1
 REREAD_SECONDS = 60.0
 """A new version is used by every process after so long; an old one is kept for a day longer than it is needed."""
+
+
+class PlatformKeyDiffers(Exception):
+    """A version of the platform's key is there already, and it is another key."""
+
 
 _wrapped: dict[int, bytes] = {}
 _read_again_at = 0.0
@@ -45,6 +52,34 @@ def list_wrapped() -> list[bytes]:
 def create_first() -> bool:
     """Make the first version when there is none; return whether it was made. By the role that owns the tables."""
     return bool(not PlatformKey.objects.exists() and _create(FIRST_VERSION))
+
+
+def export() -> list[dict[str, Any]]:
+    """Return every version in the form of a backup: wrapped, as it is stored."""
+    return [
+        {"version": version, "wrapped_key": base64.b64encode(wrapped).decode()}
+        for version, wrapped in sorted(_rows(afresh=True).items())
+    ]
+
+
+def restore(exported: list[dict[str, Any]], *, replace: bool) -> int:
+    """Put back the versions of a backup that are missing; return how many.
+
+    Raises PlatformKeyDiffers for one that is there with another key, unless it is to be replaced.
+    """
+    missing = {one["version"]: base64.b64decode(one["wrapped_key"]) for one in exported}
+    for version, present in _rows(afresh=True).items():
+        backed_up = missing.pop(version, None)
+        if backed_up is None or _open(version, backed_up) == _open(version, present):
+            continue
+        if not replace:
+            raise PlatformKeyDiffers
+        missing[version] = backed_up
+    with system_context(reason="restore the platform's data key"):
+        PlatformKey.objects.filter(version__in=missing).delete()
+        PlatformKey.objects.bulk_create(PlatformKey(version=one, wrapped_key=key) for one, key in missing.items())
+    _rows(afresh=True)
+    return len(missing)
 
 
 def rotate() -> int:
