@@ -100,10 +100,11 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
         return super().get_db_prep_value(value.blob if value else None, connection, prepared)
 
     def get_lookup(self, lookup_name: str) -> Any:
-        """Know IS NULL only: no ciphertext equals another, so nothing else would ever find a row."""
-        if lookup_name == "isnull":
-            return super().get_lookup(lookup_name)
-        raise FieldError(f"{self.name} is encrypted: it cannot be filtered by")
+        """Know IS NULL only: no ciphertext equals another, so nothing else would ever find a row.
+
+        Django raises FieldError for any other.
+        """
+        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
     def get_col(self, alias: str, output_field: Any = None) -> Col:
         """Return the column for a query."""
