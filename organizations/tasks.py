@@ -27,7 +27,11 @@ def reencrypt(organization_id: str) -> None:
 
 @periodic("organizations.tend_keys", cron="41 * * * *")
 def tend_keys() -> None:
-    """Finish what a rotation of keys began: wrap data keys anew, encrypt values anew, drop what is not needed."""
+    """Finish what a rotation of keys began: wrap data keys and encrypt values anew, drop old keys.
+
+    Also gives a new data key to whoever's is a year old.
+    """
+    key_rotation.replace_old()
     key_rotation.rewrap()
     sealed_columns.reencrypt()
     key_rotation.enqueue_unfinished()

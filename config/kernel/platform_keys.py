@@ -2,7 +2,10 @@
 
 import base64
 import time
+from datetime import timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from config.kernel import cipher, key_encryption
 from config.kernel.models import PlatformKey
@@ -88,6 +91,13 @@ def rotate() -> int:
         version = max(PlatformKey.objects.values_list("version", flat=True), default=0) + 1
         _create(version)
     return version
+
+
+def rotate_when_older(lifetime: timedelta) -> bool:
+    """Make the next version when the newest is older than `lifetime`; return whether it was made."""
+    with system_context(reason="find out how old the platform's data key is"):
+        young = PlatformKey.objects.filter(created_at__gt=Now() - lifetime).exists()
+    return not young and bool(rotate())
 
 
 def rewrap() -> int:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Model, QuerySet
+from django.db.models.functions import Now
 
 from config.kernel import clock, key_encryption, platform_keys, reencryption, tasks
 from config.kernel.cipher import CannotDecrypt
@@ -26,6 +27,8 @@ from organizations.services import data_keys
 
 logger = logging.getLogger(__name__)
 
+LIFETIME = timedelta(days=365)
+"""A key may encrypt 2^32 values (SP 800-38D, 8.3, for random nonces): a year at 136 values a second, day and night."""
 BATCH = 200
 PREFIX = 1 + files.ID_BYTES
 """The part of a wrapped key that names what wrapped it."""
@@ -91,6 +94,20 @@ def begin_version(*, organization_id: UUID) -> None:
         newest = DataKey.objects.aggregate(version=Max("version"))["version"] or 0
         data_keys.create(organization_id=organization_id, version=newest + 1)
         tasks.enqueue("organizations.reencrypt", organization_id=organization_id)
+
+
+def replace_old(*, most: int = 100) -> int:
+    """Give a new data key to the platform and to organizations whose newest is older than LIFETIME.
+
+    Run every hour; `most` spreads the work when many are due at once. Returns how many organizations were.
+    """
+    platform_keys.rotate_when_older(LIFETIME)
+    with system_context(reason="find data keys that are due to be replaced"):
+        newest = DataKey.objects.order_by().values("organization_id").annotate(made=Max("created_at"))
+        due = [row["organization_id"] for row in newest.filter(made__lt=Now() - LIFETIME)[:most]]
+    for organization_id in due:
+        begin_version(organization_id=organization_id)
+    return len(due)
 
 
 def list_open_organizations() -> list[UUID]:

@@ -1,15 +1,11 @@
 """Data keys are wrapped anew and replaced while they are in use, and whatever was encrypted opens all the time."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
 
 from config.kernel import key_encryption, platform_keys
 from config.kernel.key_encryption import files
@@ -193,6 +189,16 @@ class TestNewDataKey:
         as_owner("select retire_data_key(%s, 1, false)", organization_id)
         assert versions(organization_id) == [1, 2], "not a day has passed"
 
+    def test_is_given_to_whoever_has_had_the_old_one_for_a_year(self) -> None:
+        old, young = licensed(), licensed()
+        as_owner(
+            "update organizations_datakey set created_at = now() - interval '366 days' where organization_id = %s",
+            old.customer.organization_id,
+        )
+        assert key_rotation.replace_old() == 1
+        assert key_rotation.replace_old() == 0
+        assert (versions(organization_of(old)), versions(organization_of(young))) == ([1, 2], [1])
+
     def test_is_finished_by_the_worker_for_every_organization(self) -> None:
         made = licensed()
         with organization_context(organization_of(made)):
@@ -200,67 +206,6 @@ class TestNewDataKey:
         key_rotation.enqueue_unfinished()
         run_jobs()
         assert carried(made) == 2
-
-
-class TestRotationUnderLoad:
-    def test_is_noticed_by_nobody(self) -> None:
-        """Requests show the licence's key all the while, and others write it, as its data key is replaced ten times."""
-        made = licensed()
-        organization_id, over = organization_of(made), threading.Event()
-        wrong: list[object] = []
-
-        def read() -> None:
-            while not over.is_set():
-                with organization_context(organization_id):
-                    keys = data_keys.load()  # before the row, as of a request that began earlier
-                    row = License.objects.get()
-                    if row.key != made.license_key:
-                        wrong.append(row.key)
-                assert keys.newest() >= 1
-
-        def write() -> None:
-            while not over.is_set():
-                with organization_context(organization_id):
-                    row = License.objects.select_for_update(no_key=True).get()
-                    row.key = made.license_key
-                    row.save(update_fields=["key"])
-
-        def closing(work: Any) -> None:
-            try:
-                work()
-            finally:
-                connections.close_all()
-
-        with ThreadPoolExecutor(4) as pool:
-            others = [pool.submit(closing, work) for work in (read, read, write, write)]
-            try:
-                with as_role("worker"):
-                    for _ in range(10):
-                        key_rotation.begin_version(organization_id=organization_id)
-                        key_rotation.reencrypt(organization_id=organization_id)
-            finally:
-                over.set()
-        for other in others:
-            other.result()
-        assert wrong == []
-        tend(organization_id)
-        assert carried(made) == 11
-        assert shown(made) == made.license_key
-
-    def test_two_at_once_make_one_version(self) -> None:
-        made = licensed()
-        organization_id = organization_of(made)
-
-        def rotate() -> None:
-            try:
-                key_rotation.begin_version(organization_id=organization_id)
-            finally:
-                connections.close_all()
-
-        with ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(rotate) for _ in range(4)]:
-                done.result()
-        assert versions(organization_id) == [1, 2, 3, 4, 5], "one after the other"
 
 
 def tend(organization_id: UUID) -> None:
