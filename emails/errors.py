@@ -1,4 +1,8 @@
-"""Every failure of the emails app: what a provider can say besides yes."""
+"""Every failure of the emails app: a mail that is not whole, and what a provider can say besides yes."""
+
+
+class WrongMailData(TypeError):
+    """A mail was queued with other data than its kind is filled with: a programming error, never a caller's."""
 
 
 class ProviderUnavailable(Exception):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from emails.catalogue import Message
+from emails.messages import Message
 
 
 class Provider(Protocol):

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from emails.catalogue import Message
+from emails.messages import Message
 from emails.models import MailboxMessage
 
 

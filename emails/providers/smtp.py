@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import make_msgid
 
-from emails.catalogue import Message
 from emails.errors import MailRefused, ProviderUnavailable
+from emails.messages import Message
 
 TIMEOUT_SECONDS = 10
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}

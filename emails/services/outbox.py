@@ -20,8 +20,9 @@ from config.kernel import envelope, tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context, system_context
 from emails import providers
-from emails.catalogue import Attachment, EmailKind, Message, render
+from emails.catalogue import EmailKind, check
 from emails.errors import MailRefused, ProviderUnavailable
+from emails.messages import Attachment, Message, render
 from emails.models import EmailLog, EmailStatus
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,10 @@ def queue(
 ) -> None:
     """Queue a mail in the caller's transaction, which must be in the organization's context.
 
-    A second call with the same `dedup_key` (say `license_issued:<id>`) does nothing.
+    `data` is what `catalogue.KINDS` declares for the kind, else WrongMailData is raised. A second call with the same
+    `dedup_key` (say `license_issued:<id>`) does nothing.
     """
+    check(kind=kind, data=data)
     email_id = new_id()
     payload = json.dumps({"data": data, "attachments": [asdict(attachment) for attachment in attachments]})
     EmailLog.objects.bulk_create(
@@ -114,7 +117,14 @@ def _message(email: EmailLog) -> Message:
     context = (str(email.organization_id), "email.data", str(email.id))
     payload = json.loads(envelope.unwrap(bytes(email.data or b""), *context))
     attachments = tuple(Attachment(**attachment) for attachment in payload["attachments"])
-    return render(kind=EmailKind(email.kind), recipient=email.recipient, data=payload["data"], attachments=attachments)
+    return render(
+        id=email.id,
+        organization_id=email.organization_id,
+        kind=EmailKind(email.kind),
+        recipient=email.recipient,
+        data=payload["data"],
+        attachments=attachments,
+    )
 
 
 def _hand_over(message: Message) -> str:

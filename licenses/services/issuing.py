@@ -4,7 +4,8 @@ from uuid import UUID
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from emails.catalogue import Attachment, EmailKind
+from emails.catalogue import EmailKind
+from emails.messages import Attachment
 from emails.services import outbox
 from licenses import files, keys, lookup
 from licenses.models import License, LicenseStatus, SuspensionReason

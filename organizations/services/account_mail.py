@@ -12,7 +12,7 @@ from django.db import transaction
 from config.kernel import tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from emails.catalogue import EmailKind
+from emails.catalogue import KINDS, EmailKind
 from emails.services import outbox
 from users.models import TokenPurpose, User
 from users.selectors import find_user
@@ -44,7 +44,7 @@ def send_password_reset(*, user_id: UUID) -> None:
             token = one_time_tokens.issue(user=user, purpose=TokenPurpose.RESET_PASSWORD)
             # The token is in the fragment, which no browser sends to any server, nor any log keeps.
             link = f"{settings.PUBLIC_URL}/reset-password#{token}"
-            _queue(user, EmailKind.PASSWORD_RESET, {"full_name": user.full_name, "link": link, "token": token})
+            _queue(user, EmailKind.PASSWORD_RESET, {"full_name": user.full_name, "link": link})
 
 
 def queue_verification(*, user: User, first: bool = False) -> str:
@@ -62,9 +62,10 @@ def queue_verification(*, user: User, first: bool = False) -> str:
 def queue_notice(*, user: User, kind: EmailKind, recipient: str | None = None, **facts: str) -> None:
     """Tell a user, in the caller's transaction, what was done with their account: in case it was not them.
 
-    At the address of the account, unless another is named.
+    At the address of the account, unless another is named; greeted by name, unless the kind is to somebody else.
     """
-    _queue(user, kind, {"full_name": user.full_name, **facts}, recipient=recipient)
+    greeting = {"full_name": user.full_name} if "full_name" in KINDS[kind].variables else {}
+    _queue(user, kind, greeting | facts, recipient=recipient)
 
 
 def _enqueue(job: str, user: User | None) -> None:

@@ -68,7 +68,6 @@ def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: st
                 "role": role,
                 # In the fragment, which no browser sends to any server, nor any log keeps.
                 "link": f"{settings.PUBLIC_URL}/invitation#{token}",
-                "token": token,
             },
         )
         _audit("INVITATION_SENT", invitation, inviter.id)

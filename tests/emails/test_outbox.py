@@ -13,7 +13,8 @@ from django.db import transaction
 
 from config.kernel.tenancy import NoOrganizationContext, organization_context
 from emails import providers
-from emails.catalogue import Attachment, EmailKind
+from emails.catalogue import EmailKind
+from emails.messages import Attachment
 from emails.providers.smtp import Smtp
 from emails.services import outbox
 from tests import journey

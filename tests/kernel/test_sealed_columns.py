@@ -96,8 +96,8 @@ class TestRotation:
     def test_encrypts_every_column_anew_where_it_lies(self) -> None:
         organization_id = UUID(journey.sign_up().organization_id)
         with organization_context(organization_id):
-            outbox.queue(organization_id=organization_id, kind=EmailKind.WELCOME, recipient="ada@example.com",
-                         dedup_key="once", data={"secret": "mailed"})  # fmt: skip
+            outbox.queue(organization_id=organization_id, kind=EmailKind.PASSWORD_CHANGED, recipient="ada@example.com",
+                         dedup_key="once", data={"full_name": "mailed"})  # fmt: skip
         row_id = remember(b"remembered")
         platform_keys.rotate()
         assert tend() >= 2
