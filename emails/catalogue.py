@@ -43,6 +43,7 @@ class Variable:
 
 VARIABLES = {
     "full_name": Variable("who the mail is to", "Ada Lovelace"),
+    "provider": Variable("whom somebody signed in with at Firebase", "google.com"),
     "inviter": Variable("who invites", "Grace Hopper"),
     "role": Variable("the role that an invitation offers", "admin"),
     "organization_name": Variable("whose matter it is", "Analytical Engines"),
@@ -93,6 +94,7 @@ KINDS = {
     EmailKind.EMAIL_CHANGE_TAKEN: _kind("", security=True),
     EmailKind.EMAIL_CHANGE_ASKED: _kind("full_name", security=True),
     EmailKind.EMAIL_CHANGED: _kind("full_name", security=True),
+    EmailKind.FIREBASE_LINKED: _kind("full_name provider", security=True),
     EmailKind.INVITATION: _kind("inviter organization_name role link"),
     EmailKind.SUBSCRIPTION_CONFIRMED: _kind("full_name organization_name plan_name max_seats trial_ends_on"),
     EmailKind.SUBSCRIPTION_RENEWED: _kind(f"{_BILLING} amount paid_until"),
