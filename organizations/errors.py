@@ -26,6 +26,14 @@ class PermissionDenied(DomainError):
     detail = "Your role in this organization does not allow this."
 
 
+class MfaEnrollmentRequired(DomainError):
+    """The organization asks for two-factor sign-in, and the caller has not set it up."""
+
+    kind = Kind.FORBIDDEN
+    code = "mfa_enrollment_required"
+    detail = "This organization asks for two-factor sign-in. Set it up first: POST /api/v1/auth/mfa/totp."
+
+
 class MemberNotFound(DomainError):
     """The organization has no such member."""
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from organizations.models import Role
+from organizations.models import MfaRequirement, Role
 
 
 class Permission(StrEnum):
@@ -15,12 +15,14 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage_members"
     MANAGE_TEAMS = "manage_teams"
     MANAGE_ORGANIZATION = "manage_organization"
+    MANAGE_SECURITY = "manage_security"
     TRANSFER_OWNERSHIP = "transfer_ownership"
 
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.ADMIN: frozenset(Permission) - {Permission.MANAGE_BILLING, Permission.TRANSFER_OWNERSHIP},
+    Role.ADMIN: frozenset(Permission)
+    - {Permission.MANAGE_BILLING, Permission.MANAGE_SECURITY, Permission.TRANSFER_OWNERSHIP},
     Role.BILLING: frozenset({Permission.READ, Permission.MANAGE_BILLING}),
     Role.MEMBER: frozenset({Permission.READ}),
 }
@@ -30,6 +32,14 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
 MAY_GRANT: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(Role),
     Role.ADMIN: frozenset({Role.ADMIN, Role.BILLING, Role.MEMBER}),
+}
+
+
+# Whose sign-in has to have two factors.
+ASKED_FOR_MFA: dict[str, frozenset[str]] = {
+    MfaRequirement.NOBODY: frozenset(),
+    MfaRequirement.OWNERS_AND_ADMINS: frozenset({Role.OWNER, Role.ADMIN}),
+    MfaRequirement.EVERYBODY: frozenset(Role),
 }
 
 

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 
 from organizations.errors import AnotherOrganization, OrganizationNotFound
 from organizations.models import Invitation, Membership, Organization, Quota, Role, Team, TeamMembership
+from organizations.roles import ASKED_FOR_MFA
 from users.models import User
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
@@ -17,13 +18,22 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
 
 @dataclass(frozen=True)
 class Belonging:
-    """That a user belongs to an organization, as what, and how often its members may ask (None: no limit)."""
+    """That a user belongs to an organization, as what, and what it asks of its members.
+
+    `requests_per_minute` of None is no limit; `require_mfa` is of whom it asks two-factor sign-in.
+    """
 
     organization_id: UUID
     name: str
     slug: str
     role: str
     requests_per_minute: int | None
+    require_mfa: str
+
+    @property
+    def mfa_required(self) -> bool:
+        """Whether this member's sign-in has to have two factors."""
+        return self.role in ASKED_FOR_MFA[self.require_mfa]
 
 
 def get_belonging(*, user: User, reference: str | None) -> Belonging:
@@ -48,7 +58,8 @@ def list_belongings(*, user_id: UUID) -> list[Belonging]:
     """Return every organization a user belongs to, oldest membership first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT organization_id, name, slug, role, requests_per_minute FROM memberships_of(%s)", [user_id]
+            "SELECT organization_id, name, slug, role, requests_per_minute, require_mfa FROM memberships_of(%s)",
+            [user_id],
         )
         return [Belonging(*row) for row in cursor.fetchall()]
 

@@ -25,11 +25,15 @@ class Purchase:
     license_id: UUID | None
 
 
-def get_purchase(*, stripe_session_id: str, viewer_id: UUID | None) -> Purchase:
-    """Return how a checkout came out; raises CheckoutNotFound."""
+def get_purchase(*, stripe_session_id: str, viewer_id: UUID | None, second_factor: bool) -> Purchase:
+    """Return how a checkout came out; raises CheckoutNotFound.
+
+    `second_factor`: the viewer's session has one; a member who is asked for it and came without is like anybody else.
+    """
     organization_id = get_checkout_organization(stripe_session_id=stripe_session_id)
     member = viewer_id is not None and any(
-        one.organization_id == organization_id for one in list_belongings(user_id=viewer_id)
+        one.organization_id == organization_id and (second_factor or not one.mfa_required)
+        for one in list_belongings(user_id=viewer_id)
     )
     with organization_context(organization_id):
         checkout = get_checkout(stripe_session_id=stripe_session_id)

@@ -3,7 +3,7 @@
 from organizations.models.data_key import DataKey
 from organizations.models.invitation import Invitation
 from organizations.models.membership import Membership, Role
-from organizations.models.organization import Organization, OrganizationStatus
+from organizations.models.organization import MfaRequirement, Organization, OrganizationStatus
 from organizations.models.quota import Quota, QuotaName
 from organizations.models.team import Team, TeamMembership
 
@@ -11,6 +11,7 @@ __all__ = [
     "DataKey",
     "Invitation",
     "Membership",
+    "MfaRequirement",
     "Organization",
     "OrganizationStatus",
     "Quota",

@@ -15,6 +15,14 @@ class OrganizationStatus(models.TextChoices):
     CLOSED = "closed"
 
 
+class MfaRequirement(models.TextChoices):
+    """Of whom the organization asks two-factor sign-in; `organizations.roles` says which roles that are."""
+
+    NOBODY = "nobody"
+    OWNERS_AND_ADMINS = "owners_and_admins"
+    EVERYBODY = "everybody"
+
+
 class Organization(models.Model):
     """A company, or one person working for themselves."""
 
@@ -23,6 +31,9 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     status = models.CharField(max_length=16, choices=OrganizationStatus, default=OrganizationStatus.ACTIVE)
     region = models.CharField(max_length=32, default="us")
+    require_mfa = models.CharField(
+        max_length=24, choices=MfaRequirement, default=MfaRequirement.NOBODY, db_default=MfaRequirement.NOBODY
+    )
     settings = models.JSONField(default=dict, blank=True)
     stripe_customer_id = models.CharField(max_length=64, null=True, blank=True, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

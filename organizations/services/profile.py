@@ -1,4 +1,4 @@
-"""An organization's own data: another one for a user who has one, its name, its end."""
+"""An organization's own data: another one for a user who has one, its name and rules, its end."""
 
 from uuid import UUID
 
@@ -18,13 +18,23 @@ def create(*, owner: User, name: str) -> Organization:
         return founding.found(organization_id=organization_id, owner=owner, name=name)
 
 
-def rename(*, organization_id: UUID, actor_id: UUID, name: str) -> Organization:
-    """Give the organization another name; its slug stays, since links hold it."""
+def change(
+    *, organization_id: UUID, actor_id: UUID, name: str | None = None, require_mfa: str | None = None
+) -> Organization:
+    """Give the organization another name (its slug stays, since links hold it), or ask for two-factor sign-in.
+
+    None leaves a field as it is.
+    """
     with organization_context(organization_id):
         organization = get_organization(organization_id=organization_id, lock=True)
-        organization.name = name.strip()
-        organization.save(update_fields=["name"])
-        _audit("ORGANIZATION_RENAMED", organization, actor_id)
+        if name is not None:
+            organization.name = name.strip()
+            _audit("ORGANIZATION_RENAMED", organization, actor_id)
+        if require_mfa is not None:
+            facts = {"before": organization.require_mfa, "after": require_mfa}
+            organization.require_mfa = require_mfa
+            _audit("ORGANIZATION_MFA_REQUIREMENT_CHANGED", organization, actor_id, **facts)
+        organization.save(update_fields=["name", "require_mfa"])
     return organization
 
 
@@ -41,11 +51,12 @@ def close(*, organization_id: UUID, actor_id: UUID) -> None:
         _audit("ORGANIZATION_CLOSED", organization, actor_id)
 
 
-def _audit(action: str, organization: Organization, actor_id: UUID) -> None:
+def _audit(action: str, organization: Organization, actor_id: UUID, **facts: str) -> None:
     audit.record(
         action=action,
         organization_id=organization.id,
         actor_id=actor_id,
         object_type="organization",
         object_id=organization.id,
+        **facts,
     )

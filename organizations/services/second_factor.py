@@ -1,15 +1,28 @@
 """Two-factor sign-in, with what its owner is told by mail."""
 
+from typing import NoReturn
 from uuid import UUID
 
 from django.db import transaction
 
 from emails.catalogue import EmailKind
+from organizations.errors import MfaEnrollmentRequired
 from organizations.services import account_mail
+from users.errors import MfaRequired
 from users.models import User
-from users.selectors import count_recovery_codes
+from users.selectors import count_recovery_codes, has_second_factor
 from users.services import second_factor, sign_in, step_up
 from users.services.sessions import SignIn
+
+
+def refuse_without(*, user: User) -> NoReturn:
+    """Turn away whoever came without the second factor that is asked for, saying what they lack.
+
+    Raises MfaEnrollmentRequired, or MfaRequired for somebody who has set it up and signed in without.
+    """
+    if has_second_factor(user_id=user.id):
+        raise MfaRequired("This organization asks for two-factor sign-in. Sign in again, with your second factor.")
+    raise MfaEnrollmentRequired
 
 
 def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:

@@ -161,6 +161,7 @@ class BelongingSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     slug = serializers.CharField()
     role = serializers.CharField()
+    mfa_required = serializers.BooleanField(help_text="Whether it asks you for two-factor sign-in.")
 
 
 class MeSerializer(UserSerializer):

@@ -6,7 +6,17 @@ from typing import Any
 from rest_framework import serializers
 
 from api.v1.serializers.auth import EmailField
-from organizations.models import Invitation, Membership, Organization, Quota, QuotaName, Role, Team, TeamMembership
+from organizations.models import (
+    Invitation,
+    Membership,
+    MfaRequirement,
+    Organization,
+    Quota,
+    QuotaName,
+    Role,
+    Team,
+    TeamMembership,
+)
 
 
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
@@ -14,7 +24,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
     class Meta:
         model = Organization
-        fields = ["id", "name", "slug", "status", "region", "created_at"]
+        fields = ["id", "name", "slug", "status", "region", "require_mfa", "created_at"]
         read_only_fields = fields
 
 
@@ -49,6 +59,15 @@ class NameSerializer(serializers.Serializer[Any]):
     """A name to give."""
 
     name = serializers.CharField(max_length=120)
+
+
+class OrganizationChangesSerializer(serializers.Serializer[Any]):
+    """What may be changed about an organization."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    require_mfa = serializers.ChoiceField(
+        MfaRequirement.choices, required=False, help_text="Of whom two-factor sign-in is asked. Owners only."
+    )
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

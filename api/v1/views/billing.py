@@ -9,11 +9,11 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
-from api.http.tenancy import belonging
+from api.http.tenancy import NOT_ADMITTED, belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
 from config.kernel.tenancy import organization_context
-from organizations.errors import OrganizationNotFound, PermissionDenied, QuotaExceeded
+from organizations.errors import PermissionDenied, QuotaExceeded
 from organizations.roles import Permission
 from subscriptions import errors as failures
 from subscriptions import selectors
@@ -62,7 +62,7 @@ class CheckoutViewSet(ApiViewSet):
                 QuotaExceeded,
                 failures.RedirectNotAllowed,
                 failures.PaymentProviderUnavailable,
-                OrganizationNotFound,
+                *NOT_ADMITTED,
                 PermissionDenied,
                 body=True,
                 auth=True,
@@ -91,7 +91,7 @@ class SubscriptionViewSet(ApiViewSet):
     @extend_schema(
         summary="List the organization's subscriptions",
         parameters=[ORGANIZATION_HEADER, OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
-        responses={200: page_of(shapes.SubscriptionSerializer), **errors(OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.SubscriptionSerializer), **errors(*NOT_ADMITTED, auth=True)},
     )
     def list(self, request: Request) -> Response:
         """Return the subscriptions, newest first."""

@@ -17,7 +17,7 @@ from api.http.filters import MomentFilter
 from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
-from api.http.tenancy import belonging
+from api.http.tenancy import NOT_ADMITTED, belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import licenses as shapes
 from config.kernel import clock
@@ -27,7 +27,6 @@ from licenses import files, lookup, selectors
 from licenses.lookup import KeyHolder
 from licenses.models import License
 from licenses.services import activation, file_signing, validation
-from organizations.errors import OrganizationNotFound
 
 HOLDER_FAILURES = (failures.LicenseKeyMalformed, failures.LicenseNotFound, failures.AuthenticationRequired)
 UNUSABLE = (failures.LicenseExpired, failures.LicenseSuspended, failures.LicenseInactive)
@@ -73,7 +72,7 @@ class LicenseViewSet(ApiViewSet):
         ],
         responses={
             200: page_of(shapes.LicenseSerializer),
-            **errors(OrganizationNotFound, body=True, auth=True),
+            **errors(*NOT_ADMITTED, body=True, auth=True),
         },
     )
     def list(self, request: Request) -> Response:
@@ -91,7 +90,7 @@ class LicenseViewSet(ApiViewSet):
         parameters=[ORGANIZATION_HEADER, LICENSE_ID],
         responses={
             200: shapes.LicenseDetailSerializer,
-            **errors(failures.LicenseNotFound, OrganizationNotFound, auth=True),
+            **errors(failures.LicenseNotFound, *NOT_ADMITTED, auth=True),
         },
     )
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -110,7 +109,7 @@ class LicenseViewSet(ApiViewSet):
         parameters=[ORGANIZATION_HEADER, LICENSE_ID],
         responses={
             (200, files.CONTENT_TYPE): OpenApiTypes.OBJECT,
-            **errors(failures.LicenseNotFound, OrganizationNotFound, auth=True),
+            **errors(failures.LicenseNotFound, *NOT_ADMITTED, auth=True),
         },
     )
     @action(detail=True, methods=["get"])

@@ -4,25 +4,25 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import signed_in
+from api.http.authentication import session, signed_in
 from api.http.idempotency import idempotent
 from api.http.rate_limits import requests_this_minute
 from api.http.schema import errors, page_of
 from api.http.step_up import Sends, stepped_up, stepped_up_when
-from api.http.tenancy import member_of
+from api.http.tenancy import NOT_ADMITTED, member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
 from api.v1.serializers.auth import BelongingSerializer
 from config.kernel.tenancy import organization_context
 from organizations import errors as failures
 from organizations import selectors
-from organizations.models import Role
+from organizations.models import MfaRequirement, Role
 from organizations.roles import Permission
-from organizations.services import members, profile
+from organizations.services import members, profile, second_factor
 
 ORGANIZATION = OpenApiParameter("organization", str, OpenApiParameter.PATH, description="Id or slug.")
 PAGE = [OpenApiParameter("page", int), OpenApiParameter("page_size", int)]
-DENIED = (failures.OrganizationNotFound, failures.PermissionDenied)
+DENIED = (*NOT_ADMITTED, failures.PermissionDenied)
 
 
 class OrganizationViewSet(ApiViewSet):
@@ -53,7 +53,7 @@ class OrganizationViewSet(ApiViewSet):
     @extend_schema(
         summary="Show an organization",
         parameters=[ORGANIZATION],
-        responses={200: shapes.OrganizationSerializer, **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: shapes.OrganizationSerializer, **errors(*NOT_ADMITTED, auth=True)},
     )
     def retrieve(self, request: Request, organization: str) -> Response:
         """Return it."""
@@ -63,26 +63,33 @@ class OrganizationViewSet(ApiViewSet):
         return Response(shapes.OrganizationSerializer(found).data)
 
     @extend_schema(
-        summary="Rename an organization",
+        summary="Change an organization",
+        description=(
+            "Its name; and, for owners who have two-factor sign-in themselves, of whom it is asked. Whom it concerns "
+            "is then answered `mfa_enrollment_required` or `mfa_required` on the organization's routes until they "
+            "have signed in with a second factor; seats in use are kept."
+        ),
         parameters=[ORGANIZATION],
-        request=shapes.NameSerializer,
+        request=shapes.OrganizationChangesSerializer,
         responses={200: shapes.OrganizationSerializer, **errors(*DENIED, body=True, auth=True)},
     )
+    @stepped_up_when(Sends("require_mfa"))
     def partial_update(self, request: Request, organization: str) -> Response:
-        """Give it another name."""
-        member = member_of(request, organization, Permission.MANAGE_ORGANIZATION)
-        renamed = profile.rename(
-            organization_id=member.organization_id,
-            actor_id=signed_in(request).id,
-            **self.parse(shapes.NameSerializer, request),
-        )
-        return Response(shapes.OrganizationSerializer(renamed).data)
+        """Give it another name, or another rule."""
+        body, user = self.parse(shapes.OrganizationChangesSerializer, request), signed_in(request)
+        rule = body.get("require_mfa")
+        permission = Permission.MANAGE_ORGANIZATION if rule is None else Permission.MANAGE_SECURITY
+        member = member_of(request, organization, permission)
+        if rule not in (None, MfaRequirement.NOBODY) and not session(request).second_factor:
+            second_factor.refuse_without(user=user)
+        changed = profile.change(organization_id=member.organization_id, actor_id=user.id, **body)
+        return Response(shapes.OrganizationSerializer(changed).data)
 
     @extend_schema(
         summary="Show what an organization uses of its quotas",
         description="`limit` of null is no limit; `used` of requests per minute is of the minute that is running.",
         parameters=[ORGANIZATION],
-        responses={200: shapes.UsageSerializer, **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: shapes.UsageSerializer, **errors(*NOT_ADMITTED, auth=True)},
     )
     def usage(self, request: Request, organization: str) -> Response:
         """Return each quota with its limit and what is used of it."""
@@ -129,7 +136,7 @@ class MemberViewSet(ApiViewSet):
     @extend_schema(
         summary="List the members",
         parameters=[ORGANIZATION, *PAGE],
-        responses={200: page_of(shapes.MemberSerializer), **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.MemberSerializer), **errors(*NOT_ADMITTED, auth=True)},
     )
     def list(self, request: Request, organization: str) -> Response:
         """Return the members, oldest first."""

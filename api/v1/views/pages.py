@@ -8,7 +8,7 @@ from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import viewer_id
+from api.http.authentication import session, viewer_id
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
@@ -42,7 +42,12 @@ class CheckoutPageViewSet(ApiViewSet):
     def success(self, request: Request) -> Response:
         """Return the purchase."""
         session_id = request.query_params.get("session_id", "")
-        purchase = purchases.get_purchase(stripe_session_id=session_id, viewer_id=viewer_id(request))
+        viewer = viewer_id(request)
+        purchase = purchases.get_purchase(
+            stripe_session_id=session_id,
+            viewer_id=viewer,
+            second_factor=viewer is not None and session(request).second_factor,
+        )
         data = dict(shapes.CheckoutResultSerializer(purchase).data)
         if request.accepted_renderer.format == "html":
             tries = _number(request.query_params.get("tries"))

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, viewer_id
 from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
-from api.http.tenancy import belonging
+from api.http.tenancy import proven_enough, seat_keeper
 from api.http.views import ApiViewSet
 from api.v1.serializers import licenses as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
@@ -141,7 +141,7 @@ class SessionViewSet(ApiViewSet):
         if claims is not None:
             seat = seats.heartbeat(claims=claims, session_id=session_id)
         else:
-            member = belonging(request)
+            member = seat_keeper(request)
             seat = seats.heartbeat_as_member(
                 organization_id=member.organization_id, user_id=signed_in(request).id, session_id=session_id
             )
@@ -160,12 +160,13 @@ class SessionViewSet(ApiViewSet):
         if claims is not None:
             seats.release(claims=claims, session_id=session_id)
         else:
-            member = belonging(request)
+            member = seat_keeper(request)
             seats.release_as_member(
                 organization_id=member.organization_id,
                 user_id=signed_in(request).id,
                 session_id=session_id,
-                may_release_any=allows(role=member.role, permission=Permission.MANAGE_LICENSES),
+                may_release_any=proven_enough(request, member)
+                and allows(role=member.role, permission=Permission.MANAGE_LICENSES),
             )
         return Response(status=204)
 

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.schema import errors, page_of
-from api.http.tenancy import member_of
+from api.http.tenancy import NOT_ADMITTED, member_of
 from api.http.views import ApiViewSet, uuid_in_path
 from api.v1.serializers import organizations as shapes
 from api.v1.views.organizations import DENIED, ORGANIZATION, PAGE
@@ -24,7 +24,7 @@ class TeamViewSet(ApiViewSet):
     @extend_schema(
         summary="List the teams",
         parameters=[ORGANIZATION, *PAGE],
-        responses={200: page_of(shapes.TeamSerializer), **errors(failures.OrganizationNotFound, auth=True)},
+        responses={200: page_of(shapes.TeamSerializer), **errors(*NOT_ADMITTED, auth=True)},
     )
     def list(self, request: Request, organization: str) -> Response:
         """Return them by name."""
@@ -91,7 +91,7 @@ class TeamMemberViewSet(ApiViewSet):
         parameters=[ORGANIZATION, *PAGE],
         responses={
             200: page_of(shapes.TeamMemberSerializer),
-            **errors(failures.OrganizationNotFound, failures.TeamNotFound, auth=True),
+            **errors(*NOT_ADMITTED, failures.TeamNotFound, auth=True),
         },
     )
     def list(self, request: Request, organization: str, team_id: str) -> Response:

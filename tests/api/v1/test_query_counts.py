@@ -11,6 +11,7 @@ from licenses.services import issuing
 from subscriptions.models import Plan, Subscription
 from tests import journey, stripe_account
 from tests.api.issued import licensed
+from tests.authenticator_app import enable, finish, pass_half_a_minute, password_step
 from tests.journey import Licensed
 from tests.query_counts import statements
 
@@ -43,6 +44,30 @@ class TestStatements:
             api.post("/api/v1/auth/logout", {"refresh": refresh})
         with statements(2):
             api.get("/api/v1/auth/me")
+
+    def test_of_two_factor_routes(self) -> None:
+        secured = enable(journey.sign_up())
+        api, email = secured.customer.api, secured.customer.email
+        with statements(3):
+            api.get("/api/v1/auth/mfa")
+        with statements(4):
+            token = password_step(email)
+        with statements(14):
+            assert finish(token, code=secured.app.code()).status_code == 200
+        with statements(24):
+            assert finish(password_step(email), recovery_code=secured.recovery_codes[0]).status_code == 200
+        pass_half_a_minute()
+        code = secured.app.code()
+        with statements(11):
+            assert api.post("/api/v1/auth/step-up", {"code": code}).status_code == 204
+        with statements(6):
+            assert api.post("/api/v1/auth/mfa/recovery-codes").status_code == 201
+
+    def test_of_a_change_of_address(self) -> None:
+        customer, other = journey.sign_up(), journey.sign_up()
+        for email in ("countess@example.com", other.email):
+            with statements(22):  # taken or not
+                customer.api.post("/api/v1/auth/change-email", {"email": email})
 
     def test_of_organization_routes(self) -> None:
         customer = journey.sign_up()

@@ -13,6 +13,7 @@ from config.kernel import rate_limits
 from config.kernel.rate_limits import ProcessCounter, Rate
 from config.kernel.redis import breaker
 from tests import journey
+from tests.authenticator_app import enable, finish, password_step
 from tests.plugins import servers
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -72,6 +73,36 @@ class TestLogin:
             servers.current().redis.start()
             breaker.reset()
         assert answers == [401] * 5 + [429]
+
+
+class TestSecondFactor:
+    def test_is_limited_per_address_whatever_the_token(self) -> None:
+        api = APIClient(REMOTE_ADDR="192.0.2.1")
+        body = {"mfa_token": "nonsense", "code": "123456"}
+        assert statuses(api, 21, "/api/v1/auth/login/mfa", body) == [401] * 20 + [429]
+
+    def test_at_step_up_is_limited_per_user(self) -> None:
+        api = journey.sign_up().api
+        assert statuses(api, 11, "/api/v1/auth/step-up", {"password": "Wrong-Horse-1"}) == [401] * 10 + [429]
+
+    def test_is_bounded_by_postgresql_when_redis_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter(lambda: NOW))
+        secured = enable(journey.sign_up())
+        tokens = [password_step(secured.customer.email) for _ in range(2)]
+        servers.current().redis.kill()
+        try:
+            answers = [finish(tokens[turn % 2], code=secured.app.wrong_code()).status_code for turn in range(6)]
+        finally:
+            servers.current().redis.start()
+            breaker.reset()
+        assert answers == [400] * 5 + [429]
+
+
+class TestChangeOfAddress:
+    def test_is_limited_per_new_address_whoever_asks(self) -> None:
+        body = {"email": "countess@example.com"}
+        assert statuses(journey.sign_up().api, 3, "/api/v1/auth/change-email", body) == [202] * 3
+        assert statuses(journey.sign_up().api, 1, "/api/v1/auth/change-email", body) == [429]
 
 
 class TestProxies:
