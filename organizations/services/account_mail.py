@@ -4,6 +4,7 @@ Requests that name an address answer the same, after the same work, whether or n
 address up and queues one job, and the job finds out whether there is anybody to write to.
 """
 
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from django.conf import settings
@@ -66,6 +67,13 @@ def queue_notice(*, user: User, kind: EmailKind, recipient: str | None = None, *
     """
     greeting = {"full_name": user.full_name} if "full_name" in KINDS[kind].variables else {}
     _queue(user, kind, greeting | facts, recipient=recipient)
+
+
+def at_home(user: User) -> AbstractContextManager[None]:
+    """Return the unit of work in which several mails to a user are queued: that of the organization they call home."""
+    if user.default_organization_id is None:
+        return transaction.atomic()
+    return organization_context(user.default_organization_id)
 
 
 def _enqueue(job: str, user: User | None) -> None:

@@ -17,7 +17,7 @@ def ask(*, user: User, email: str) -> None:
     Two mails either way, so that neither the answer nor its time tells whether the address has an account. Raises
     EmailUnchanged.
     """
-    with transaction.atomic():
+    with account_mail.at_home(user):
         asked = email_change.ask(user=user, email=email)
         # In the fragment, which no browser sends to any server, nor any log keeps.
         link = f"{settings.PUBLIC_URL}/change-email#{asked.token}"

@@ -3,8 +3,6 @@
 from typing import NoReturn
 from uuid import UUID
 
-from django.db import transaction
-
 from emails.catalogue import EmailKind
 from organizations.errors import MfaEnrollmentRequired
 from organizations.services import account_mail
@@ -30,7 +28,7 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
 
     Every other session of the user ends.
     """
-    with transaction.atomic():
+    with account_mail.at_home(user):
         codes = second_factor.confirm(user=user, session_id=session_id, code=code)
         account_mail.queue_notice(user=user, kind=EmailKind.MFA_ENABLED)
     return codes
@@ -38,7 +36,7 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
 
 def disable(*, user: User, session_id: UUID) -> None:
     """Switch two-factor sign-in off; every other session of the user ends. Raises MfaNotEnabled."""
-    with transaction.atomic():
+    with account_mail.at_home(user):
         second_factor.disable(user=user, session_id=session_id)
         account_mail.queue_notice(user=user, kind=EmailKind.MFA_DISABLED)
 
@@ -56,7 +54,7 @@ def finish_sign_in(
     Raises MfaTokenInvalid, MfaCodeInvalid, RecoveryCodeInvalid, MfaAttemptsExceeded.
     """
     challenge = sign_in.attempt(mfa_token=mfa_token, with_code=code is not None)
-    with transaction.atomic():
+    with account_mail.at_home(challenge.user):
         signed_in = sign_in.answer(
             challenge=challenge,
             code=code,
@@ -82,7 +80,7 @@ def prove_again(
     """
     if code is not None:
         step_up.attempt(user=user)
-    with transaction.atomic():
+    with account_mail.at_home(user):
         step_up.renew(user=user, session_id=session_id, password=password, code=code, recovery_code=recovery_code)
         _tell_of(recovery_code, user)
 

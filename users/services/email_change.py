@@ -37,7 +37,7 @@ def ask(*, user: User, email: str) -> Asked:
     email = normalize_email(email)
     if email == user.email:
         raise EmailUnchanged
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         taken = User.objects.filter(email=email).exists()
         token = one_time_tokens.issue(user=user, purpose=TokenPurpose.CHANGE_EMAIL, email=email)
         _audit("EMAIL_CHANGE_ASKED", user.id)
@@ -51,12 +51,11 @@ def confirm(*, token: str, session_id: UUID | None) -> Changed:
     Raises TokenInvalid, TokenExpired, and EmailTaken (decided by the unique constraint, so that two at once cannot both
     have it).
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         used = one_time_tokens.use_once(token=token, purpose=TokenPurpose.CHANGE_EMAIL)
         user, old_email = used.user, used.user.email
         try:
-            with transaction.atomic():
-                User.objects.filter(id=user.id).update(email=used.email, email_verified_at=Now())
+            User.objects.filter(id=user.id).update(email=used.email, email_verified_at=Now())
         except IntegrityError as error:
             raise EmailTaken from error
         user.refresh_from_db()

@@ -34,7 +34,7 @@ class Enrollment:
 def begin(*, user: User) -> Enrollment:
     """Give a user a new secret for their app, in place of one that was never confirmed. Raises MfaAlreadyEnabled."""
     secret = totp.new_secret()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _refuse_enabled(_lock(user))
         Authenticator.objects.update_or_create(
             user=user, defaults={"secret": envelope.wrap(secret, *_context(user.id))}
@@ -48,7 +48,7 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
     Every other session ends, since it began without. Raises MfaNotEnabled before `begin`, MfaAlreadyEnabled,
     MfaCodeInvalid.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         locked = _lock(user)
         _refuse_enabled(locked)
         begun = Authenticator.objects.filter(user=locked).first()
@@ -66,7 +66,7 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
 
 def renew_recovery_codes(*, user: User) -> list[str]:
     """Return a new set of recovery codes in place of the old one; raises MfaNotEnabled."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if not _lock(user).mfa_enabled:
             raise MfaNotEnabled
         _audit("MFA_RECOVERY_CODES_RENEWED", user.id)
@@ -78,7 +78,7 @@ def disable(*, user: User, session_id: UUID) -> None:
 
     Raises MfaNotEnabled.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         locked = _lock(user)
         if not locked.mfa_enabled:
             raise MfaNotEnabled

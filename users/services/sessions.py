@@ -55,7 +55,7 @@ class SignedIn:
 
 def start(*, user: User, amr: str, ip_address: str | None, user_agent: str) -> SignIn:
     """Begin a session for a user whose identity has been proven in full, by the means of `amr`."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         session_id, now = new_id(), clock.now()
         pair = tokens.issue(user_id=user.id, session_id=session_id, generation=1, issued_at=now)
         Session.objects.create(

@@ -80,7 +80,7 @@ def answer(
 
     Raises MfaTokenInvalid, MfaCodeInvalid, RecoveryCodeInvalid.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if not SignInChallenge.objects.filter(id=challenge.id, used_at=None).update(used_at=Now()):
             raise MfaTokenInvalid
         method = second_factor.prove(user_id=challenge.user_id, code=code, recovery_code=recovery_code)

@@ -42,7 +42,7 @@ def renew(
             raise MfaRequired
         if not user.check_password(password):
             raise InvalidCredentials("The password is wrong.")
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if password is None:
             method = second_factor.prove(user_id=user.id, code=code, recovery_code=recovery_code)
         sessions.record_proof(session_id=session_id, method=method)

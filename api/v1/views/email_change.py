@@ -5,7 +5,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import session_id, signed_in, viewer_id
+from api.http.authentication import session, signed_in, viewer_id
 from api.http.rate_limits import Limit, by_body, by_ip, by_user, limited
 from api.http.schema import errors
 from api.http.step_up import stepped_up
@@ -61,7 +61,7 @@ class ConfirmEmailViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Switch to it."""
         email_change.confirm(
-            session_id=session_id(request) if viewer_id(request) else None,
+            session_id=session(request).session_id if viewer_id(request) else None,
             **self.parse(shapes.MailedTokenSerializer, request),
         )
         return Response(status=204)
