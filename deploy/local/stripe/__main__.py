@@ -6,7 +6,6 @@ import argparse
 import logging
 import signal
 import threading
-import time
 from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -44,23 +43,19 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def clock() -> int:
-    """Now, in whole seconds, the only resolution Stripe's times have."""
-    return int(time.time())
-
-
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     store = Store(options.data)
-    webhook_endpoints.register(store, options.webhook_url, options.webhook_secret, clock())
+    webhook_endpoints.register(store, options.webhook_url, options.webhook_secret)
     # The port is known only once it is bound, and the application needs it for its links.
     server = make_server(HOST, options.port, lambda *_: [], threaded=True, request_handler=Handler)
     base_url = f"http://{HOST}:{server.server_port}"
     store.move_to(base_url)
-    server.app = build(store, api_key=options.api_key, clock=clock, base_url=base_url)
-    background = (Deliveries(store), Timekeeper(store, clock, base_url))
+    timekeeper = Timekeeper(store, base_url)
+    server.app = build(store, timekeeper, api_key=options.api_key, base_url=base_url)
+    background = (Deliveries(store), timekeeper)
     for task in background:
         task.start()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import gate, idempotency, switches
+from deploy.local.stripe import clock, gate, idempotency, switches
 from deploy.local.stripe.context import API_VERSION, Context, Operation
 from deploy.local.stripe.errors import ApiError, internal, unrecognized_url
 from deploy.local.stripe.expand import expand
@@ -42,10 +41,9 @@ class Call:
 class Api:
     """Answers every request under /v1."""
 
-    def __init__(self, store: Store, api_key: str | None, clock: Callable[[], int], base_url: str) -> None:
+    def __init__(self, store: Store, api_key: str | None, base_url: str) -> None:
         self._store = store
         self._api_key = api_key
-        self._clock = clock
         self._base_url = base_url
         self._in_flight = idempotency.KeysInFlight()
         self._routes = Map([Rule(op.path, endpoint=op, methods=[op.method]) for op in OPERATIONS], strict_slashes=False)
@@ -100,14 +98,14 @@ class Api:
         return operation, dict(ids)
 
     def _run(self, tx: Transaction, call: Call) -> str:
-        ctx = Context(tx, self._clock(), self._base_url, call.request_id, call.key)
+        ctx = Context(tx, clock.now(tx), self._base_url, call.request_id, call.key)
         doc = call.operation.handler(ctx, call.params, **call.ids)
         return _dump(expand(tx, doc, call.params.get("expand", ())))
 
     def _run_once(self, call: Call, key: str) -> Answer:
         """The saved answer of the key, or a first one: its effects and the saved answer commit together."""
-        now = self._clock()
         with self._store.transaction() as tx:
+            now = clock.now(tx)
             if saved := idempotency.recall(tx, key, call.fingerprint, now):
                 return saved.body, saved.status, {"Idempotent-Replayed": "true", "Original-Request": saved.request_id}
         try:

@@ -15,16 +15,19 @@ from deploy.local.stripe.checkout_page import CheckoutPage
 from deploy.local.stripe.control import Control
 from deploy.local.stripe.portal_page import PortalPage, invoice_page
 from deploy.local.stripe.store import Store
+from deploy.local.stripe.time_control import TimeControl
+from deploy.local.stripe.timekeeper import Timekeeper
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def build(store: Store, *, api_key: str | None, clock: Callable[[], int], base_url: str) -> Wsgi:
-    """The application; `base_url` is where its own pages are reached, `clock` tells the seconds."""
-    api = Api(store, api_key, clock, base_url)
-    checkout = CheckoutPage(store, clock, base_url)
-    portal = PortalPage(store, clock, base_url)
+def build(store: Store, timekeeper: Timekeeper, *, api_key: str | None, base_url: str) -> Wsgi:
+    """The application; `base_url` is where its own pages are reached."""
+    api = Api(store, api_key, base_url)
+    checkout = CheckoutPage(store, base_url)
+    portal = PortalPage(store, base_url)
     control = Control(store)
+    time_control = TimeControl(store, timekeeper, base_url)
     routes = Map(
         [
             Rule("/", endpoint=_front, methods=["GET"]),
@@ -33,6 +36,7 @@ def build(store: Store, *, api_key: str | None, clock: Callable[[], int], base_u
             Rule("/p/session/<session_id>", endpoint=portal.answer, methods=["GET", "POST"]),
             Rule("/i/<invoice_id>", endpoint=lambda request, invoice_id: invoice_page(store, invoice_id)),
             *control.rules(),
+            *time_control.rules(),
         ]
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
 
 from werkzeug.wrappers import Request, Response
 
+from deploy.local.stripe import clock
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.errors import ApiError
 from deploy.local.stripe.objects import checkout_sessions
@@ -21,9 +21,8 @@ GONE = {"complete": "This payment is already complete.", "expired": "This Checko
 class CheckoutPage:
     """Serves `/c/pay/<session>`. It may create a subscription, so each POST is one transaction."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], base_url: str) -> None:
+    def __init__(self, store: Store, base_url: str) -> None:
         self._store = store
-        self._clock = clock
         self._base_url = base_url
 
     def answer(self, request: Request, session_id: str) -> Response:
@@ -33,11 +32,12 @@ class CheckoutPage:
         that is complete or expired answers GET with 410 and POST with 409, and nothing happens.
         """
         with self._store.transaction() as tx:
-            ctx = Context(tx, self._clock(), self._base_url)
-            checkout_sessions.expire_overdue(ctx)
+            ctx = Context(tx, clock.now(tx), self._base_url)
             session = tx.find(session_id, "checkout.session")
             if session is None:
                 return render("message", 404, title="Not found", message="There is no such Checkout session.")
+            if session["status"] == "open" and session["expires_at"] <= ctx.now:
+                session = checkout_sessions.close(ctx, session)
             if session["status"] != "open":
                 status = 409 if request.method == "POST" else 410
                 return render("message", status, title="Checkout", message=GONE[session["status"]])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
 
 from werkzeug.wrappers import Request, Response
 
+from deploy.local.stripe import clock
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.objects.subscription_changes import current_period_end, end_at
 from deploy.local.stripe.pages import render
@@ -16,15 +16,14 @@ from deploy.local.stripe.store import Json, Store
 class PortalPage:
     """Serves `/p/session/<session>`: the customer's subscriptions, each with a button to cancel or keep it."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], base_url: str) -> None:
+    def __init__(self, store: Store, base_url: str) -> None:
         self._store = store
-        self._clock = clock
         self._base_url = base_url
 
     def answer(self, request: Request, session_id: str) -> Response:
         """GET shows the page; POST `action=cancel|keep` with `subscription` changes it and shows it again (303)."""
         with self._store.transaction() as tx:
-            ctx = Context(tx, self._clock(), self._base_url)
+            ctx = Context(tx, clock.now(tx), self._base_url)
             session = tx.find(session_id, "billing_portal.session")
             if session is None:
                 return render("message", 404, title="Not found", message="There is no such portal session.")

@@ -11,6 +11,7 @@ OFF: Json = {
     "duplicate": False,  # every new event is delivered twice
     "reverse": False,  # newest first, one at a time
     "api_delay_ms": 0,  # how long each API call takes at least
+    "step_delay_ms": 0,  # how long each step of the clock takes at least
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploy.local.stripe import clock
 from deploy.local.stripe.context import API_VERSION
 from deploy.local.stripe.store import Json, Store
 
@@ -29,14 +30,14 @@ SUBSCRIBED = (
 )
 
 
-def register(store: Store, url: str, secret: str, now: int) -> None:
+def register(store: Store, url: str, secret: str) -> None:
     """Make the endpoint what this run was told; what earlier runs still owe goes to the new address."""
     endpoint: Json = {
         "id": ENDPOINT_ID,
         "object": "webhook_endpoint",
         "api_version": API_VERSION,
         "application": None,
-        "created": now,
+        "created": 0,
         "description": "From the stand-in's command line",
         "enabled_events": list(SUBSCRIBED),
         "livemode": False,
@@ -47,7 +48,7 @@ def register(store: Store, url: str, secret: str, now: int) -> None:
     with store.transaction() as tx:
         known = tx.find(ENDPOINT_ID)
         if known is None:
-            tx.insert(endpoint)
+            tx.insert({**endpoint, "created": clock.now(tx)})
         else:
             tx.update({**endpoint, "created": known["created"]})
         tx.set_hidden(ENDPOINT_ID, {"secret": secret})

@@ -8,7 +8,7 @@ from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import customers, subscriptions
+from deploy.local.stripe.objects import cards, customers, subscriptions
 from deploy.local.stripe.objects.checkout_shapes import customer_details, line_item, new_session
 from deploy.local.stripe.params import (
     EXPAND,
@@ -107,6 +107,8 @@ def complete(ctx: Context, session: Json, email: str | None) -> Json:
     else:
         customer = customers.create(ctx, {"email": session["customer_email"] or email})
     wanted = [(line["price"], line["quantity"]) for line in hidden["line_items"]["data"]]
+    if session["amount_total"] or session["payment_method_collection"] == "always":
+        cards.put(ctx, customer["id"], "good")
     subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"])
     changes = {
         "customer": customer["id"],
@@ -134,13 +136,6 @@ def expire(ctx: Context, params: dict[str, Any], session: str) -> Json:
 def close(ctx: Context, session: Json) -> Json:
     """Expire a session that is open."""
     return ctx.change(session, {"status": "expired", "url": None}, event="checkout.session.expired")
-
-
-def expire_overdue(ctx: Context) -> None:
-    """Close every open session whose time is over."""
-    overdue = "json_extract(doc, '$.status') = 'open' AND json_extract(doc, '$.expires_at') <= ?"
-    for session in ctx.tx.select("checkout.session", overdue, (ctx.now,)):
-        close(ctx, session)
 
 
 def retrieve(ctx: Context, params: dict[str, Any], session: str) -> Json:

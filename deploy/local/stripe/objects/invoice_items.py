@@ -70,6 +70,20 @@ def _add(ctx: Context, customer: str, item: Json, amount: int, description: str)
     ctx.create(invoice_item, event="invoiceitem.created")
 
 
+def pending(ctx: Context, subscription: str) -> list[Json]:
+    """What waits for the next invoice of a subscription, oldest first."""
+    waiting = (
+        "json_extract(doc, '$.invoice') IS NULL AND json_extract(doc, '$.parent.subscription_details.subscription') = ?"
+    )
+    return ctx.tx.select("invoiceitem", waiting, (subscription,), "ORDER BY seq")
+
+
+def bill(ctx: Context, waiting: list[Json], invoice: str) -> None:
+    """These invoice items are on this invoice now."""
+    for item in waiting:
+        ctx.change(item, {"invoice": invoice})
+
+
 def retrieve(ctx: Context, params: dict[str, Any], invoiceitem: str) -> Json:
     """One invoice item."""
     return ctx.get("invoiceitem", invoiceitem, in_path=True)

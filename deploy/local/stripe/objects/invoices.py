@@ -1,4 +1,4 @@
-"""Invoices: what a subscription charged, line by line; drafted, finalized and paid in one step for now."""
+"""Invoices: what a subscription charges, line by line; drafted, finalized, paid."""
 
 from __future__ import annotations
 
@@ -8,124 +8,17 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
+from deploy.local.stripe.objects.invoice_shapes import BLANK
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Text, TimeRange
 from deploy.local.stripe.store import Json
 
 SUBSCRIPTION = "parent.subscription_details.subscription"
 
 
-# What a draft has from the start, before it is told anything.
-BLANK: Json = {
-    "account_country": "US",
-    "account_name": "Stripe stand-in",
-    "account_tax_ids": None,
-    "amount_overpaid": 0,
-    "amount_paid": 0,
-    "amount_shipping": 0,
-    "application": None,
-    "attempt_count": 0,
-    "attempted": False,
-    "auto_advance": True,
-    "automatic_tax": {
-        "disabled_reason": None,
-        "enabled": False,
-        "liability": None,
-        "provider": None,
-        "status": None,
-    },
-    "automatically_finalizes_at": None,
-    "collection_method": "charge_automatically",
-    "custom_fields": None,
-    "customer_shipping": None,
-    "customer_tax_ids": [],
-    "default_payment_method": None,
-    "default_source": None,
-    "default_tax_rates": [],
-    "description": None,
-    "discounts": [],
-    "due_date": None,
-    "effective_at": None,
-    "ending_balance": None,
-    "footer": None,
-    "from_invoice": None,
-    "hosted_invoice_url": None,
-    "invoice_pdf": None,
-    "issuer": {"type": "self"},
-    "last_finalization_error": None,
-    "latest_revision": None,
-    "livemode": False,
-    "metadata": {},
-    "next_payment_attempt": None,
-    "number": None,
-    "on_behalf_of": None,
-    "payment_settings": {
-        "default_mandate": None,
-        "payment_method_options": None,
-        "payment_method_types": None,
-    },
-    "post_payment_credit_notes_amount": 0,
-    "pre_payment_credit_notes_amount": 0,
-    "receipt_number": None,
-    "rendering": None,
-    "shipping_cost": None,
-    "shipping_details": None,
-    "starting_balance": 0,
-    "statement_descriptor": None,
-    "status_transitions": {
-        "finalized_at": None,
-        "marked_uncollectible_at": None,
-        "paid_at": None,
-        "voided_at": None,
-    },
-    "test_clock": None,
-    "total_discount_amounts": [],
-    "total_pretax_credit_amounts": [],
-    "total_taxes": [],
-    "webhooks_delivered_at": None,
-}
-
-
-def line_for_item(item: Json, *, amount: int, description: str, period: tuple[int, int]) -> Json:
-    """One line that charges (or, in a trial, mentions) a subscription item for a period in seconds."""
-    price = item["price"]
-    return {
-        "id": new_id("il"),
-        "object": "line_item",
-        "amount": amount,
-        "currency": price["currency"],
-        "description": description,
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": None,
-        "livemode": False,
-        "metadata": {},
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": item["subscription"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
-        "period": {"end": period[1], "start": period[0]},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"] if amount else "0",
-        },
-        "quantity": item["quantity"],
-        "subtotal": amount,
-        "taxes": [],
-    }
-
-
-def draft(ctx: Context, subscription: Json, customer: Json, lines: list[Json], *, reason: str) -> Json:
-    """A new draft of these lines; `reason` is Stripe's billing_reason."""
+def draft(
+    ctx: Context, subscription: Json, customer: Json, lines: list[Json], *, reason: str, more: Json | None = None
+) -> Json:
+    """A new draft of these lines; `reason` is Stripe's billing_reason, `more` what differs from a plain draft."""
     invoice_id = new_id("in")
     total = sum(line["amount"] for line in lines)
     due = max(total, 0)
@@ -162,6 +55,7 @@ def draft(ctx: Context, subscription: Json, customer: Json, lines: list[Json], *
         "subtotal_excluding_tax": total,
         "total": total,
         "total_excluding_tax": total,
+        **(more or {}),
     }
     return ctx.create(invoice, event="invoice.created")
 
@@ -173,6 +67,7 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     ctx.change(customer, {"next_invoice_sequence": sequence + 1})
     changes = {
         "status": "open",
+        "automatically_finalizes_at": None,
         "number": f"{customer['invoice_prefix']}-{sequence:04d}",
         "effective_at": ctx.now,
         "ending_balance": 0,
@@ -189,13 +84,32 @@ def mark_paid(ctx: Context, invoice: Json) -> Json:
         "amount_paid": invoice["amount_due"],
         "amount_remaining": 0,
         "attempted": True,
-        "attempt_count": 1 if invoice["amount_due"] else 0,
+        "attempt_count": invoice["attempt_count"] + (1 if invoice["amount_due"] else 0),
+        "next_payment_attempt": None,
         "auto_advance": False,
         "status_transitions": {**invoice["status_transitions"], "paid_at": ctx.now},
     }
     paid = ctx.change(invoice, changes, event="invoice.paid")
     ctx.emit("invoice.payment_succeeded", paid)
     return paid
+
+
+def of_subscription(ctx: Context, subscription: str, status: str) -> list[Json]:
+    """The invoices of a subscription in one state, newest first."""
+    mine = f"json_extract(doc, '$.status') = ? AND json_extract(doc, '$.{SUBSCRIPTION}') = ?"
+    return ctx.tx.select("invoice", mine, (status, subscription))
+
+
+def open_of(ctx: Context, customer: str) -> list[Json]:
+    """What a customer owes, oldest first."""
+    mine = "json_extract(doc, '$.status') = 'open' AND json_extract(doc, '$.customer') = ?"
+    return ctx.tx.select("invoice", mine, (customer,), "ORDER BY seq")
+
+
+def stop_collecting(ctx: Context, subscription: str) -> None:
+    """What an ended subscription still owes is not charged automatically any more."""
+    for invoice in of_subscription(ctx, subscription, "open") + of_subscription(ctx, subscription, "draft"):
+        ctx.change(invoice, {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None})
 
 
 def retrieve(ctx: Context, params: dict[str, Any], invoice: str) -> Json:

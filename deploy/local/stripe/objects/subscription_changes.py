@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid
+from deploy.local.stripe.objects import invoices
 from deploy.local.stripe.objects.subscription_items import ITEM, changed_items
 from deploy.local.stripe.params import EXPAND, Bool, Choice, Hash, Int, ListOf, Metadata, Text, Type
 from deploy.local.stripe.store import Json
@@ -109,11 +110,15 @@ def cancel(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
             f"No such subscription: '{subscription}'", code="resource_missing", param="subscription", status=404
         )
     details = {**doc["cancellation_details"], "reason": "cancellation_requested"}
-    return _end(ctx, {**doc, "cancellation_details": details | params.get("cancellation_details", {})})
+    return end(ctx, {**doc, "cancellation_details": details | params.get("cancellation_details", {})})
 
 
-def _end(ctx: Context, doc: Json) -> Json:
+def end(ctx: Context, doc: Json, *, reason: str | None = None) -> Json:
+    """It is over; what it still owes stays open and is not collected. `reason` is why, when nobody asked for it."""
+    invoices.stop_collecting(ctx, doc["id"])
+    details = doc["cancellation_details"]
     changes = {
+        "cancellation_details": {**details, "reason": reason or details["reason"]},
         "status": "canceled",
         "cancel_at_period_end": False,
         "canceled_at": doc["canceled_at"] or ctx.now,
@@ -124,18 +129,11 @@ def _end(ctx: Context, doc: Json) -> Json:
     return ctx.change(doc, changes, event="customer.subscription.deleted")
 
 
-def end_overdue(ctx: Context) -> None:
-    """End every subscription whose `cancel_at` has come."""
-    overdue = "json_extract(doc, '$.status') != 'canceled' AND json_extract(doc, '$.cancel_at') <= ?"
-    for doc in ctx.tx.select("subscription", overdue, (ctx.now,)):
-        _end(ctx, doc)
-
-
 def end_all_of(ctx: Context, customer: str) -> None:
     """End every running subscription of a customer that is being deleted."""
     running = "json_extract(doc, '$.status') != 'canceled' AND json_extract(doc, '$.customer') = ?"
     for doc in ctx.tx.select("subscription", running, (customer,)):
-        _end(ctx, doc)
+        end(ctx, doc)
 
 
 def pause(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
@@ -143,7 +141,12 @@ def pause(ctx: Context, params: dict[str, Any], subscription: str) -> Json:
     doc = _running(ctx, subscription)
     if doc["status"] not in ("active", "trialing"):
         raise invalid(f"A subscription that is {doc['status']} cannot be paused.")
-    paused = {"subscription": {"type": "pause_requested"}, "transitioned_at": ctx.now, "type": "subscription"}
+    return put_on_hold(ctx, doc, "pause_requested")
+
+
+def put_on_hold(ctx: Context, doc: Json, why: str) -> Json:
+    """No service and no bills until it is resumed; `why` is one of Stripe's kinds of pause."""
+    paused = {"subscription": {"type": why}, "transitioned_at": ctx.now, "type": "subscription"}
     changes = {"status": "paused", "status_details": {"paused": paused}}
     return ctx.change(doc, changes, event="customer.subscription.paused")
 

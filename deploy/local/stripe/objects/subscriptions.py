@@ -9,6 +9,7 @@ from deploy.local.stripe.context import Context, Operation
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
 from deploy.local.stripe.objects import invoices, subscription_changes
+from deploy.local.stripe.objects.invoice_lines import period_line, trial_line
 from deploy.local.stripe.objects.prices import as_plan
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Text, TimeRange
 from deploy.local.stripe.periods import DAY, period_end
@@ -83,22 +84,11 @@ def start(ctx: Context, customer: Json, wanted: list[tuple[Json, int]], data: di
         ctx.change(customer, {"currency": subscription["currency"]})
     # The first event must already name its invoice, so the document is completed before it is announced.
     ctx.create(subscription)
-    lines = [_first_line(ctx, item, trial_end) for item in items]
+    lines = [period_line(ctx, item) if trial_end is None else trial_line(ctx, item) for item in items]
     invoice = invoices.draft(ctx, subscription, customer, lines, reason="subscription_create")
     subscription = ctx.change(subscription, {"latest_invoice": invoice["id"]})
     ctx.emit("customer.subscription.created", subscription)
     return subscription, invoices.mark_paid(ctx, invoices.finalize(ctx, invoice))
-
-
-def _first_line(ctx: Context, item: Json, trial_end: int | None) -> Json:
-    price, period = item["price"], (item["current_period_start"], item["current_period_end"])
-    product = ctx.get("product", price["product"])["name"]
-    if trial_end is not None:
-        return invoices.line_for_item(item, amount=0, description=f"Trial period for {product}", period=period)
-    amount = price["unit_amount"] * item["quantity"]
-    cost = f"${price['unit_amount'] / 100:.2f} / {price['recurring']['interval']}"
-    description = f"{item['quantity']} × {product} (at {cost})"
-    return invoices.line_for_item(item, amount=amount, description=description, period=period)
 
 
 def _item(ctx: Context, subscription_id: str, price: Json, quantity: int, ends: int) -> Json:
