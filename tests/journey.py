@@ -32,15 +32,21 @@ class Licensed:
     license_key: str
 
 
-def register(api: APIClient, *, email: str | None = None) -> dict[str, Any]:
+def register(
+    api: APIClient,
+    *,
+    email: str | None = None,
+    full_name: str = "Ada Lovelace",
+    company_name: str = "Analytical Engines",
+) -> dict[str, Any]:
     """Sign up and return the answer."""
     answer = api.post(
         "/api/v1/auth/register",
         {
             "email": email or f"ada-{new_id().hex[-12:]}@example.com",
             "password": PASSWORD,
-            "full_name": "Ada Lovelace",
-            "company_name": "Analytical Engines",
+            "full_name": full_name,
+            "company_name": company_name,
         },
     )
     assert answer.status_code == 201, answer.content

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import viewer_id
 from api.http.client_ip import client_ip
+from api.http.tenancy import HEADER as ORGANIZATION
 from config.kernel import idempotency
 from config.kernel.errors import DomainError
 from config.kernel.idempotency import Answer
@@ -42,7 +43,8 @@ def idempotent(action: Action) -> Action:
             return action(view, request, *args, **kwargs)
         if not 1 <= len(key) <= LONGEST or not key.isascii() or not key.isprintable():
             raise IdempotencyKeyInvalid
-        body = json.dumps(request.data, sort_keys=True).encode()
+        # For another organization it is another request.
+        body = json.dumps([request.headers.get(ORGANIZATION), request.data], sort_keys=True).encode()
         begun = idempotency.begin(caller=_caller(request), route=request.path.rstrip("/"), key=key, body=body)
         if isinstance(begun, Answer):
             return Response(begun.body, status=begun.status, headers={REPLAYED: "true"})

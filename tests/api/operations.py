@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -40,9 +41,8 @@ class Operation:
 
 def operations() -> list[Operation]:
     """Return every operation; read from the code, not from the committed file."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     found = []
-    for path, methods in schema["paths"].items():
+    for path, methods in document()["paths"].items():
         for method, spec in methods.items():
             content = spec.get("requestBody", {}).get("content", {}).get("application/json", {})
             parameters = spec.get("parameters", [])
@@ -50,7 +50,7 @@ def operations() -> list[Operation]:
                 Operation(
                     method.upper(),
                     path,
-                    tuple(_properties(schema, content.get("schema", {}))),
+                    tuple(properties(content.get("schema", {}))),
                     tuple(one["name"] for one in parameters if one["in"] == "query"),
                     public=not spec.get("security") or {} in spec["security"],
                 )
@@ -58,8 +58,16 @@ def operations() -> list[Operation]:
     return found
 
 
-def _properties(schema: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+@lru_cache(maxsize=1)
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
+def properties(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a body by name, each with its schema."""
     if "$ref" in body:
-        body = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]
-    properties: dict[str, Any] = body.get("properties", {})
-    return properties
+        body = document()["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]
+    found: dict[str, Any] = body.get("properties", {})
+    return found

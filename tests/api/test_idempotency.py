@@ -53,6 +53,20 @@ class TestIdempotencyKey:
         ]
         assert answers[0].json()["id"] != answers[1].json()["id"]
 
+    def test_is_for_one_organization(self) -> None:
+        owner = journey.sign_up()
+        second = owner.api.post("/api/v1/organizations", {"name": "Second"}).json()["id"]
+        answers = [
+            owner.api.post(
+                "/api/v1/checkout/session",
+                {"plan_id": "pro"},
+                headers={"Idempotency-Key": "same", "X-Organization": organization},
+            )
+            for organization in (owner.organization_id, second, owner.organization_id)
+        ]
+        assert [answer.status_code for answer in answers] == [201, 422, 201]
+        assert answers[2].json() == answers[0].json()
+
     @pytest.mark.parametrize("key", ["", "k" * 256, "with\ttab"])
     def test_has_a_form(self, key: str) -> None:
         status, body, _ = register(key)
