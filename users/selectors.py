@@ -36,8 +36,3 @@ def find_authenticator(*, user_id: UUID) -> Authenticator | None:
 def count_recovery_codes(*, user_id: UUID) -> int:
     """Return how many recovery codes a user has left."""
     return RecoveryCode.objects.filter(user_id=user_id, used_at=None).count()
-
-
-def get_session(*, session_id: UUID) -> Session:
-    """Return a session by id; raises Session.DoesNotExist."""
-    return Session.objects.get(id=session_id)
