@@ -55,5 +55,13 @@ class PaymentProviderUnavailable(DependencyUnavailable):
     detail = "The payment provider does not answer right now. Try again shortly."
 
 
+class PaymentDeclined(DomainError):
+    """The customer's bank said no."""
+
+    kind = Kind.OVER_QUOTA
+    code = "payment_declined"
+    detail = "The payment was declined. Use another payment method."
+
+
 class EventNotApplicable(Exception):
     """An event that cannot be applied (yet); it is tried again, then set aside for a person."""

@@ -24,7 +24,7 @@ from subscriptions.models import (
     WebhookStatus,
 )
 from subscriptions.selectors import find_live_subscription
-from subscriptions.stripe import gateway
+from subscriptions.stripe import reads
 from subscriptions.stripe.shapes import StripeSubscription, checkout_from, subscription_id_of
 from users.services import audit
 
@@ -56,7 +56,7 @@ def apply(*, event: WebhookEvent) -> None:
 def _sync_subscription(event: WebhookEvent, subscription_id: str) -> None:
     fetched_at = clock.now()
     # Asked before the transaction opens: nothing is locked while the network is waited for.
-    fetched = gateway.fetch_subscription(subscription_id=subscription_id)
+    fetched = reads.fetch_subscription(subscription_id=subscription_id)
     organization_id = _organization_of(fetched)
     with organization_context(organization_id):
         organization = billing_state.lock(organization_id=organization_id)
