@@ -1,11 +1,13 @@
 """Reads of the users app."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from users.models import Authenticator, RecoveryCode, Session, User
+from config.kernel.tenancy import organization_context
+from users.models import AuditEntry, Authenticator, RecoveryCode, Session, User
 
 
 def get_user(*, user_id: UUID) -> User:
@@ -36,3 +38,23 @@ def find_authenticator(*, user_id: UUID) -> Authenticator | None:
 def count_recovery_codes(*, user_id: UUID) -> int:
     """Return how many recovery codes a user has left."""
     return RecoveryCode.objects.filter(user_id=user_id, used_at=None).count()
+
+
+def list_audit_entries() -> QuerySet[AuditEntry]:
+    """Return the current organization's audit log with the seals, newest first."""
+    return AuditEntry.objects.select_related("seal").order_by("-id")
+
+
+def in_batches(rows: QuerySet[AuditEntry], *, organization_id: UUID, size: int = 1000) -> Iterator[list[AuditEntry]]:
+    """Yield rows of `list_audit_entries`, however many, a batch at a time.
+
+    Each batch is read in a context of its own, so that nothing is held while its reader takes their time.
+    """
+    last: UUID | None = None
+    while True:
+        with organization_context(organization_id):
+            batch = list((rows if last is None else rows.filter(id__lt=last))[:size])
+        yield batch
+        if len(batch) < size:
+            return
+        last = batch[-1].id

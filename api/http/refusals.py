@@ -41,7 +41,7 @@ def _facts(request: Request) -> dict[str, str]:
     The hashes are keyed. Whoever has the key can tell whether two entries, or an entry and an account, go together.
     """
     match = request.resolver_match
-    facts = {"method": request.method or "", "route": match.route if match else ""}
+    facts = {"method": request.method or "", "route": match.route.rstrip("$") if match else ""}
     address, email = client_ip(request), _email(request)
     if address is not None:
         facts["ip_hash"] = keyed_hash("audit-ip", address).hex()

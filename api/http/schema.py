@@ -70,14 +70,16 @@ def _response(status: int, codes: list[tuple[str, str]]) -> OpenApiResponse:
     )
 
 
-def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """Return the shape of a page of a list, as `ApiViewSet.page` answers."""
+def page_of(shape: type[serializers.Serializer[Any]], *, cursors: bool = False) -> type[serializers.Serializer[Any]]:
+    """Return the shape of a page of a list, as `ApiViewSet.page` answers; with cursors nothing is counted."""
     fields = {
         "count": serializers.IntegerField(help_text="How many there are on all pages."),
         "next": serializers.URLField(allow_null=True),
         "previous": serializers.URLField(allow_null=True),
         "results": shape(many=True),
     }
+    if cursors:
+        del fields["count"]
     page = type(f"{shape.__name__.removesuffix('Serializer')}PageSerializer", (serializers.Serializer,), fields)
     return extend_schema_serializer(many=False)(page)
 
@@ -93,7 +95,7 @@ class OperationSchema(AutoSchema):
         handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
         if getattr(handler, "idempotent", False):
             self._tell_idempotency(operation)
-        if any(parameter["name"] == "page" for parameter in operation.get("parameters", [])):
+        if any(parameter["name"] in {"page", "cursor"} for parameter in operation.get("parameters", [])):
             self._may_fail(operation, 404, [("not_found", "The list has no such page.")])
         step_up = getattr(handler, "step_up", None)
         if step_up is not None:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from api.http.pagination import Pagination
+from api.http.pagination import CursorPages, Pagination
 from api.http.rate_limits import check_general
 
 FILTER_BACKENDS = (DjangoFilterBackend, SearchFilter, OrderingFilter)
@@ -44,7 +44,20 @@ class ApiViewSet(ViewSet):
         parsed.is_valid(raise_exception=True)
         return dict(parsed.validated_data)
 
-    def page(self, request: Request, rows: QuerySet[Row] | list[Any], shape: Any) -> Response:
+    def filtered(self, request: Request, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Return the rows that the query asks for, in the order that it asks for; raises ValidationError."""
+        for backend in FILTER_BACKENDS:
+            rows = backend().filter_queryset(request, rows, self)
+        return rows
+
+    def page(
+        self,
+        request: Request,
+        rows: QuerySet[Row] | list[Any],
+        shape: Any,
+        *,
+        pages: type[Pagination | CursorPages] = Pagination,
+    ) -> Response:
         """Return one page of rows, filtered and ordered as the query asks; `shape` turns the page's rows into data.
 
         A list is short and told as it is: nothing of it is filtered here.
@@ -52,9 +65,8 @@ class ApiViewSet(ViewSet):
         Everything is evaluated here, inside the caller's organization context: a renderer runs after it.
         """
         if isinstance(rows, QuerySet):
-            for backend in FILTER_BACKENDS:
-                rows = backend().filter_queryset(request, rows, self)
-        paginator = Pagination()
+            rows = self.filtered(request, rows)
+        paginator = pages()
         page = paginator.paginate_queryset(rows, request, view=self)
         return paginator.get_paginated_response(shape(page or []))
 

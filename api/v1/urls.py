@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from api.v1.views.account import AuthSessionViewSet, MeViewSet
+from api.v1.views.audit import AuditViewSet
 from api.v1.views.auth import AuthViewSet
 from api.v1.views.billing import (
     CheckoutViewSet,
@@ -30,6 +31,7 @@ router.register("checkout", CheckoutViewSet, basename="checkout")
 router.register("checkout", CheckoutPageViewSet, basename="checkout-page")
 router.register("subscriptions", SubscriptionViewSet, basename="subscription")
 router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses/sessions", SessionViewSet, basename="session")
 router.register("licenses", SeatViewSet, basename="seat")
 router.register("licenses", LicenseKeyViewSet, basename="license-key")

@@ -11,6 +11,7 @@ from licenses.services import issuing
 from subscriptions.models import Plan, Subscription
 from tests import journey, stripe_account
 from tests.api.issued import licensed
+from tests.audit_trail import append_many, seal
 from tests.authenticator_app import enable, finish, pass_half_a_minute, password_step
 from tests.journey import Licensed
 from tests.query_counts import statements
@@ -85,6 +86,15 @@ class TestStatements:
         for listed in ("members", "invitations", "teams"):
             with statements(5):
                 customer.api.get(f"{base}/{listed}")
+
+    def test_of_the_audit_log_do_not_grow_with_its_entries(self) -> None:
+        customer = journey.sign_up()
+        append_many(UUID(customer.organization_id), 300)
+        seal()
+        with statements(4):
+            assert len(customer.api.get("/api/v1/audit?page_size=200").json()["results"]) == 200
+        with statements(4):
+            customer.api.get("/api/v1/audit/export")
 
     def test_of_public_routes(self, made: Licensed) -> None:
         api = made.customer.api
