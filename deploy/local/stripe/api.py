@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe import clock, gate, idempotency, switches
 from deploy.local.stripe.context import API_VERSION, Context, Operation
-from deploy.local.stripe.errors import ApiError, internal, unrecognized_url
+from deploy.local.stripe.errors import ApiError, CardDeclined, internal, unrecognized_url
 from deploy.local.stripe.expand import expand
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.objects import OPERATIONS
@@ -77,7 +77,7 @@ class Api:
         if not key:
             self._delay()
             with self._store.transaction() as tx:
-                return self._run(tx, call), 200, {}
+                return (*self._run(tx, call), {})
         idempotency.check_key(key)
         with self._in_flight.hold(key):
             self._delay()
@@ -97,10 +97,14 @@ class Api:
             raise unrecognized_url(request.method, request.path) from error
         return operation, dict(ids)
 
-    def _run(self, tx: Transaction, call: Call) -> str:
+    def _run(self, tx: Transaction, call: Call) -> tuple[str, int]:
         ctx = Context(tx, clock.now(tx), self._base_url, call.request_id, call.key)
-        doc = call.operation.handler(ctx, call.params, **call.ids)
-        return _dump(expand(tx, doc, call.params.get("expand", ())))
+        try:
+            doc = call.operation.handler(ctx, call.params, **call.ids)
+        except CardDeclined as refusal:
+            # Caught inside the transaction: a declined payment was attempted, and its traces are kept.
+            return _dump(refusal.body()), refusal.status
+        return _dump(expand(ctx, doc, call.params.get("expand", ()))), 200
 
     def _run_once(self, call: Call, key: str) -> Answer:
         """The saved answer of the key, or a first one: its effects and the saved answer commit together."""
@@ -110,7 +114,7 @@ class Api:
                 return saved.body, saved.status, {"Idempotent-Replayed": "true", "Original-Request": saved.request_id}
         try:
             with self._store.transaction() as tx:
-                body, status = self._run(tx, call), 200
+                body, status = self._run(tx, call)
                 idempotency.save(tx, key, call.fingerprint, status, body, call.request_id, now)
         except Exception as error:  # an error is an answer too, kept like Stripe keeps it, after its effects are undone
             refusal = error if isinstance(error, ApiError) else internal()

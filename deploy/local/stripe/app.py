@@ -13,7 +13,9 @@ from werkzeug.wrappers import Request, Response
 from deploy.local.stripe.api import Api
 from deploy.local.stripe.checkout_page import CheckoutPage
 from deploy.local.stripe.control import Control
-from deploy.local.stripe.portal_page import PortalPage, invoice_page
+from deploy.local.stripe.invoice_page import InvoicePage
+from deploy.local.stripe.payment_control import PaymentControl
+from deploy.local.stripe.portal_page import PortalPage
 from deploy.local.stripe.store import Store
 from deploy.local.stripe.time_control import TimeControl
 from deploy.local.stripe.timekeeper import Timekeeper
@@ -26,17 +28,21 @@ def build(store: Store, timekeeper: Timekeeper, *, api_key: str | None, base_url
     api = Api(store, api_key, base_url)
     checkout = CheckoutPage(store, base_url)
     portal = PortalPage(store, base_url)
+    invoice = InvoicePage(store, base_url)
     control = Control(store)
-    time_control = TimeControl(store, timekeeper, base_url)
+    payment_control = PaymentControl(store, base_url)
+    time_control = TimeControl(store, timekeeper)
     routes = Map(
         [
             Rule("/", endpoint=_front, methods=["GET"]),
             Rule("/health", endpoint=_health, methods=["GET"]),
             Rule("/c/pay/<session_id>", endpoint=checkout.answer, methods=["GET", "POST"]),
             Rule("/p/session/<session_id>", endpoint=portal.answer, methods=["GET", "POST"]),
-            Rule("/i/<invoice_id>", endpoint=lambda request, invoice_id: invoice_page(store, invoice_id)),
+            Rule("/i/<invoice_id>", endpoint=invoice.answer, methods=["GET", "POST"]),
+            Rule("/3ds/<intent_id>", endpoint=invoice.authenticate, methods=["GET"]),
             *control.rules(),
             *time_control.rules(),
+            *payment_control.rules(),
         ]
     )
 

@@ -23,6 +23,7 @@ class Control:
         """The routes, ready for the application's map."""
         return [
             Rule("/_local/deliveries", endpoint=self.list_deliveries, methods=["GET"]),
+            Rule("/_local/events", endpoint=self.list_events, methods=["GET"]),
             Rule("/_local/events/<event_id>/redeliver", endpoint=self.redeliver, methods=["POST"]),
             Rule("/_local/switches", endpoint=self.show_switches, methods=["GET"]),
             Rule("/_local/switches", endpoint=self.set_switches, methods=["POST"]),
@@ -38,6 +39,12 @@ class Control:
                 (wanted, wanted),
             ).fetchall()
         return _json({"deliveries": [dict(row) for row in rows]})
+
+    def list_events(self, request: Request) -> Response:
+        """Every event there ever was, oldest first, also those that the API lists no more; `?after=evt_…` goes on."""
+        with self._store.transaction() as tx:
+            begin = tx.seq(request.args.get("after", ""), "event") or 0
+            return _json({"events": tx.select("event", "seq > ?", (begin,), "ORDER BY seq")})
 
     def redeliver(self, request: Request, event_id: str) -> Response:
         """Send an event once more to the endpoints it was meant for, taken or not: what a duplicate looks like."""

@@ -16,6 +16,10 @@ class ApiError(Exception):
         self.code = code
         self.param = param
 
+    def about(self) -> dict[str, Any]:
+        """Members that only this kind of refusal has."""
+        return {}
+
     def body(self) -> dict[str, Any]:
         """The JSON body; absent members are left out, as Stripe does."""
         error: dict[str, Any] = {"type": self.kind, "message": self.message}
@@ -24,7 +28,29 @@ class ApiError(Exception):
             error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
         if self.param is not None:
             error["param"] = self.param
+        error |= self.about()
         return {"error": error}
+
+
+class CardDeclined(ApiError):
+    """The one refusal that leaves traces: the attempt was made, and what it changed stays."""
+
+    def __init__(self, message: str, *, code: str, charge: str | None):
+        super().__init__(402, message, kind="card_error", code=code)
+        self.charge = charge
+
+    def about(self) -> dict[str, Any]:
+        """The charge that was refused, if it came to one."""
+        if self.charge is None:
+            return {}
+        return {"charge": self.charge, "decline_code": "generic_decline"}
+
+
+def card_declined(
+    charge: str | None = None, *, code: str = "card_declined", message: str = "Your card was declined."
+) -> CardDeclined:
+    """402: the bank refuses, or wants the holder first."""
+    return CardDeclined(message, code=code, charge=charge)
 
 
 def invalid(message: str, *, code: str | None = None, param: str | None = None, status: int = 400) -> ApiError:

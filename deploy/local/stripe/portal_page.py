@@ -1,4 +1,4 @@
-"""The billing portal page and the page of one invoice, as small as a person needs them."""
+"""The billing portal page, as small as a person needs it."""
 
 from __future__ import annotations
 
@@ -66,13 +66,3 @@ def _row(ctx: Context, doc: Json) -> str:
             f'<button name="action" value="{action}">{text}</button></form>'
         )
     return f"<dl><dt>{escape(items)}</dt><dd>{escape(state)}</dd></dl>{button}"
-
-
-def invoice_page(store: Store, invoice_id: str) -> Response:
-    """What an invoice's hosted page says: number, total, status."""
-    with store.transaction() as tx:
-        invoice = tx.find(invoice_id, "invoice")
-    if invoice is None:
-        return render("message", 404, title="Not found", message="There is no such invoice.")
-    total = f"${invoice['total'] / 100:.2f}"
-    return render("message", title=f"Invoice {invoice['number']}", message=f"{total}, {invoice['status']}.")

@@ -1,4 +1,4 @@
-"""Routes under /_local that move time and decide what time meets: the clock, the customers' cards, the retries."""
+"""Routes under /_local that move time and decide how what falls due is collected."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe import billing_settings, clock
-from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import cards, dunning, invoices
 from deploy.local.stripe.periods import later
 from deploy.local.stripe.store import Json, Store
 from deploy.local.stripe.timekeeper import Timekeeper, TimeRefused
@@ -25,10 +23,9 @@ USAGE = (
 class TimeControl:
     """Like `Control`, reachable from this machine only and without a key."""
 
-    def __init__(self, store: Store, timekeeper: Timekeeper, base_url: str) -> None:
+    def __init__(self, store: Store, timekeeper: Timekeeper) -> None:
         self._store = store
         self._timekeeper = timekeeper
-        self._base_url = base_url
 
     def rules(self) -> list[Rule]:
         """The routes, ready for the application's map."""
@@ -37,8 +34,6 @@ class TimeControl:
             Rule("/_local/clock", endpoint=self.set_clock, methods=["POST"]),
             Rule("/_local/billing", endpoint=self.show_billing, methods=["GET"]),
             Rule("/_local/billing", endpoint=self.set_billing, methods=["POST"]),
-            Rule("/_local/customers/<customer>/card", endpoint=self.show_card, methods=["GET"]),
-            Rule("/_local/customers/<customer>/card", endpoint=self.set_card, methods=["POST"]),
         ]
 
     def show_clock(self, request: Request) -> Response:
@@ -95,29 +90,6 @@ class TimeControl:
         if settings is None:
             return _json({"error": f"Send some of {billing_settings.DEFAULTS} as JSON."}, 400)
         return _json(settings)
-
-    def show_card(self, request: Request, customer: str) -> Response:
-        """What a charge of this customer meets."""
-        with self._store.transaction() as tx:
-            if tx.find(customer, "customer") is None:
-                return _json({"error": f"No such customer: {customer}"}, 404)
-            return _json({"card": cards.state(Context(tx, clock.now(tx), self._base_url), customer)})
-
-    def set_card(self, request: Request, customer: str) -> Response:
-        """From now on the card is `{"card": "good|declined|requires_action|none"}`; with `"retry": true` what is open
-        is charged at once instead of at its next attempt."""
-        given = request.get_json(silent=True)
-        if not isinstance(given, dict) or given.get("card") not in cards.STATES or given.keys() > {"card", "retry"}:
-            return _json({"error": f'Send {{"card": one of {cards.STATES}}} as JSON.'}, 400)
-        with self._store.transaction() as tx:
-            if tx.find(customer, "customer") is None:
-                return _json({"error": f"No such customer: {customer}"}, 404)
-            ctx = Context(tx, clock.now(tx), self._base_url)
-            cards.put(ctx, customer, given["card"])
-            if given.get("retry") is True:
-                for invoice in invoices.open_of(ctx, customer):
-                    dunning.attempt(ctx, invoice)
-            return _json({"card": given["card"]})
 
 
 def _target(given: Json, at: int) -> int | None:

@@ -9,6 +9,7 @@ from deploy.local.stripe.store import Json, Store
 ENDPOINT_ID = "we_standin"
 # What the product subscribes to (what `stripe_events` applies); Stripe sends an endpoint nothing else.
 SUBSCRIBED = (
+    "charge.dispute.closed",
     "charge.dispute.created",
     "charge.refunded",
     "checkout.session.async_payment_failed",

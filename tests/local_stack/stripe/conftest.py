@@ -35,7 +35,7 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Standin, Receiver]]:
 
 @pytest.fixture(autouse=True)
 def everything_emitted_has_stripes_shape(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test: no API answer and no webhook that it caused may differ from the SDK's classes."""
+    """After each test: no API answer, event or webhook that it caused may differ from the SDK's classes."""
     used: list[tuple[Standin, Receiver]] = []
     if "standin" in request.fixturenames:
         used.append((request.getfixturevalue("standin"), request.getfixturevalue("receiver")))
@@ -44,6 +44,6 @@ def everything_emitted_has_stripes_shape(request: pytest.FixtureRequest) -> Iter
     yield
     seen: list[object] = []
     for running, catching in used:
-        seen += running.take_answers() + [received.event for received in catching.received]
+        seen += running.take_answers() + running.take_events() + [received.event for received in catching.received]
     wrong = sorted({complaint for doc in seen for complaint in complaints(doc)})
     assert not wrong, "\n".join(wrong)

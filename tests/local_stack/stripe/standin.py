@@ -47,6 +47,7 @@ class Standin:
         self.data = data
         self.webhook_url = webhook_url
         self._recorder = RecordingClient()
+        self._last_event = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -82,6 +83,14 @@ class Standin:
     def take_answers(self) -> list[dict[str, Any]]:
         """The successful answers since the last call."""
         taken, self._recorder.answers = self._recorder.answers, []
+        return taken
+
+    def take_events(self) -> list[dict[str, Any]]:
+        """The events since the last call, delivered or not."""
+        taken: list[dict[str, Any]] = HTTP.get(f"{self.url}/_local/events", params={"after": self._last_event}).json()[
+            "events"
+        ]
+        self._last_event = taken[-1]["id"] if taken else self._last_event
         return taken
 
     def control(self, path: str, **body: Any) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from tests.local_stack.stripe.standin import HTTP, Standin, plan, subscribe
 
 DAY = 24 * 3600
 HOUR = 3600
+BILLING = ("invoice.", "customer.subscription.")
 TRIAL = {"trial_period_days": 14}
 
 
 def advance(standin: Standin, subscription: stripe.Subscription, **span: int) -> list[tuple[str, int]]:
-    """Let time pass; what happened to the subscription's customer, as types and moments."""
+    """Let time pass; what happened to the customer's subscriptions and invoices, as types and moments."""
     happened = standin.control("clock", advance=span)["events"]
-    return [(event["type"], event["created"]) for event in happened if event["customer"] == subscription.customer]
+    mine = [event for event in happened if event["customer"] == subscription.customer]
+    return [(event["type"], event["created"]) for event in mine if event["type"].startswith(BILLING)]
 
 
 def card(standin: Standin, subscription: stripe.Subscription, state: str, **more: bool) -> None:

@@ -1,14 +1,21 @@
 """One module per resource: its shape, its rules, its routes; `OPERATIONS` is the whole API."""
 
 from deploy.local.stripe.objects import (
+    charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
+    invoice_changes,
     invoice_items,
+    invoice_payments,
     invoices,
+    payment_intents,
+    payment_methods,
     portal_sessions,
     prices,
     products,
+    refunds,
     subscriptions,
 )
 
@@ -20,6 +27,13 @@ OPERATIONS = (
     *subscriptions.OPERATIONS,
     *invoice_items.OPERATIONS,
     *invoices.OPERATIONS,
+    *invoice_changes.OPERATIONS,
+    *invoice_payments.OPERATIONS,
+    *payment_methods.OPERATIONS,
+    *payment_intents.OPERATIONS,
+    *charges.OPERATIONS,
+    *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
     *portal_sessions.OPERATIONS,
     *events.OPERATIONS,
 )

@@ -8,7 +8,7 @@ from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import cards, customers, subscriptions
+from deploy.local.stripe.objects import customers, payment_methods, subscriptions
 from deploy.local.stripe.objects.checkout_shapes import customer_details, line_item, new_session
 from deploy.local.stripe.params import (
     EXPAND,
@@ -107,9 +107,10 @@ def complete(ctx: Context, session: Json, email: str | None) -> Json:
     else:
         customer = customers.create(ctx, {"email": session["customer_email"] or email})
     wanted = [(line["price"], line["quantity"]) for line in hidden["line_items"]["data"]]
+    method = None
     if session["amount_total"] or session["payment_method_collection"] == "always":
-        cards.put(ctx, customer["id"], "good")
-    subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"])
+        method = payment_methods.put_with(ctx, payment_methods.new(ctx), customer["id"])
+    subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"], method)
     changes = {
         "customer": customer["id"],
         "customer_details": customer_details(customer["email"] or email, customer),

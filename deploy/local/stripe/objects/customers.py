@@ -7,7 +7,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import subscription_changes
+from deploy.local.stripe.objects import payment_methods, subscription_changes
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Email, Hash, Metadata, Text, TimeRange, Type
 from deploy.local.stripe.store import Json
 
@@ -16,6 +16,7 @@ FIELDS: dict[str, Type] = EXPAND | {
     "address": Hash({name: Text(unset=True) for name in ADDRESS_FIELDS}),
     "description": Text(unset=True),
     "email": Email(unset=True),
+    "invoice_settings": Hash({"default_payment_method": Text(unset=True)}),
     "metadata": Metadata(),
     "name": Text(256, unset=True),
     "phone": Text(20, unset=True),
@@ -55,7 +56,12 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
         "tax_exempt": params.get("tax_exempt", "none"),
         "test_clock": None,
     }
-    return ctx.create(customer, event="customer.created")
+    ctx.create(customer, event="customer.created")
+    if "payment_method" in params:
+        payment_methods.put_with(ctx, payment_methods.named(ctx, params["payment_method"]), customer_id)
+    if "invoice_settings" in params:
+        return _with_default(ctx, customer, params["invoice_settings"])
+    return customer
 
 
 def retrieve(ctx: Context, params: dict[str, Any], customer: str) -> Json:
@@ -66,12 +72,15 @@ def retrieve(ctx: Context, params: dict[str, Any], customer: str) -> Json:
 def update(ctx: Context, params: dict[str, Any], customer: str) -> Json:
     """Change what is given, keep the rest."""
     doc = ctx.get("customer", customer, in_path=True)
-    changes = {name: params[name] for name in params if name not in ("expand", "metadata", "address")}
+    changes = {
+        name: params[name] for name in params if name not in ("expand", "metadata", "address", "invoice_settings")
+    }
     if "address" in params:
         changes["address"] = _address({**(doc["address"] or {}), **params["address"]})
     if "metadata" in params:
         changes["metadata"] = merge_metadata(doc["metadata"], params["metadata"])
-    return ctx.change(doc, changes, event="customer.updated")
+    doc = ctx.change(doc, changes, event="customer.updated")
+    return _with_default(ctx, doc, params["invoice_settings"]) if "invoice_settings" in params else doc
 
 
 def delete(ctx: Context, params: dict[str, Any], customer: str) -> Json:
@@ -93,6 +102,22 @@ def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     return page(ctx, "customer", "/v1/customers", params, filters)
 
 
+def _with_default(ctx: Context, customer: Json, given: dict[str, Any]) -> Json:
+    """With this card charged wherever a subscription names no other."""
+    name = given.get("default_payment_method")
+    if name is not None:
+        param = "invoice_settings[default_payment_method]"
+        name = payment_methods.belonging(ctx, customer["id"], name, param=param)["id"]
+    settings = {**customer["invoice_settings"], "default_payment_method": name}
+    return ctx.change(customer, {"invoice_settings": settings}, event="customer.updated")
+
+
+def list_payment_methods(ctx: Context, params: dict[str, Any], customer: str) -> Json:
+    """The cards of one customer."""
+    ctx.get("customer", customer, in_path=True)
+    return payment_methods.list_all(ctx, {**params, "customer": customer})
+
+
 def _address(given: dict[str, Any] | None) -> Json | None:
     if given is None:
         return None
@@ -100,9 +125,12 @@ def _address(given: dict[str, Any] | None) -> Json | None:
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/customers", create, FIELDS),
+    Operation("POST", "/v1/customers", create, FIELDS | {"payment_method": Text()}),
     Operation("GET", "/v1/customers", list_all, PAGE | {"email": Email(), "created": TimeRange()}),
     Operation("GET", "/v1/customers/<customer>", retrieve, EXPAND),
     Operation("POST", "/v1/customers/<customer>", update, FIELDS),
     Operation("DELETE", "/v1/customers/<customer>", delete),
+    Operation(
+        "GET", "/v1/customers/<customer>/payment_methods", list_payment_methods, PAGE | {"type": Choice(("card",))}
+    ),
 )

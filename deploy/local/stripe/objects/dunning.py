@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.local.stripe import billing_settings
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import cards, invoices, subscription_changes
+from deploy.local.stripe.objects import cards, invoice_payments, invoices, subscription_changes
 from deploy.local.stripe.periods import DAY
 from deploy.local.stripe.store import Json
 
@@ -12,24 +12,56 @@ from deploy.local.stripe.store import Json
 def collect(ctx: Context, invoice: Json) -> Json:
     """Finalize a draft and charge it at once, as automatic collection does."""
     invoice = invoices.finalize(ctx, invoice)
+    if invoice["status"] != "open":
+        return invoice
     return attempt(ctx, invoice) if invoice["amount_due"] else paid(ctx, invoice)
 
 
 def attempt(ctx: Context, invoice: Json) -> Json:
     """Charge the customer's card for an open invoice, as it is scheduled; the invoice afterwards."""
-    card = cards.state(ctx, invoice["customer"])
-    if card == "good":
-        return paid(ctx, invoice)
-    return _failed(ctx, invoice, card)
-
-
-def paid(ctx: Context, invoice: Json) -> Json:
-    """The money came in: the invoice is paid, and a subscription that waited for its latest one is active again."""
-    invoice = invoices.mark_paid(ctx, invoice)
     subscription = subscription_of(ctx, invoice)
-    waited = subscription is not None and subscription["status"] in ("past_due", "unpaid")
-    if subscription and waited and subscription["latest_invoice"] == invoice["id"]:
-        ctx.change(subscription, {"status": "active"}, event="customer.subscription.updated")
+    method = cards.in_use(ctx, invoice["customer"], subscription)
+    intent = invoice_payments.charge(ctx, invoice, method)
+    if intent["status"] == "succeeded":
+        return paid(ctx, invoice)
+    return _failed(ctx, invoice, subscription, intent, hopeless=method is None)
+
+
+def try_now(
+    ctx: Context, invoice: Json, method: Json | None = None, *, holder_is_there: bool = False
+) -> tuple[Json, Json]:
+    """Charge an open invoice outside its schedule: it and its intent afterwards.
+
+    Only the very first attempt counts; the planned ones stay as they are.
+    """
+    subscription = subscription_of(ctx, invoice)
+    method = method or cards.in_use(ctx, invoice["customer"], subscription)
+    intent = invoice_payments.charge(ctx, invoice, method, holder_is_there=holder_is_there)
+    first = not invoice["attempt_count"]
+    if intent["status"] == "succeeded":
+        return paid(ctx, invoice, charged=first), intent
+    if first:
+        return _failed(ctx, invoice, subscription, intent, hopeless=method is None), intent
+    _tell_failure(ctx, invoice, intent)
+    return invoice, intent
+
+
+def paid(ctx: Context, invoice: Json, *, charged: bool = True) -> Json:
+    """The money came in: the invoice is paid, and a subscription that waited for it goes on."""
+    invoice = invoices.mark_paid(ctx, invoice, charged=charged)
+    _go_on(ctx, invoice)
+    return invoice
+
+
+def void(ctx: Context, invoice: Json) -> Json:
+    """Nothing is owed any more: what waited for the payment goes on without it."""
+    invoice_payments.give_up(ctx, invoice["id"], "void_invoice")
+    transitions = {**invoice["status_transitions"], "voided_at": ctx.now}
+    changes = {"status": "void", "next_payment_attempt": None, "auto_advance": False, "status_transitions": transitions}
+    invoice = ctx.change(invoice, changes, event="invoice.voided")
+    subscription = subscription_of(ctx, invoice)
+    if subscription and subscription["status"] != "incomplete":
+        _go_on(ctx, invoice)
     return invoice
 
 
@@ -39,24 +71,35 @@ def subscription_of(ctx: Context, invoice: Json) -> Json | None:
     return ctx.get("subscription", details["subscription"]) if details else None
 
 
-def _failed(ctx: Context, invoice: Json, card: str) -> Json:
-    """An attempt failed: the next one is planned, unless there is no card to try or it was the last one."""
+def _go_on(ctx: Context, invoice: Json) -> None:
+    subscription = subscription_of(ctx, invoice)
+    waited = subscription is not None and subscription["status"] in ("incomplete", "past_due", "unpaid")
+    if subscription and waited and subscription["latest_invoice"] == invoice["id"]:
+        ctx.change(subscription, {"status": "active"}, event="customer.subscription.updated")
+
+
+def _tell_failure(ctx: Context, invoice: Json, intent: Json) -> None:
+    if intent["status"] == "requires_action":
+        ctx.emit("invoice.payment_action_required", invoice)
+    ctx.emit("invoice.payment_failed", invoice)
+
+
+def _failed(ctx: Context, invoice: Json, subscription: Json | None, intent: Json, *, hopeless: bool) -> Json:
+    """A counted attempt failed: the next one is planned, unless there is no card to try or it was the last one."""
     settings = billing_settings.read(ctx.tx)
     count, pauses = invoice["attempt_count"] + 1, settings["retry_days"]
-    again = card != "none" and count <= len(pauses)
+    first_bill = subscription is not None and subscription["status"] == "incomplete"
+    again = not hopeless and not first_bill and invoice["auto_advance"] and count <= len(pauses)
     changes = {
         "attempt_count": count,
         "attempted": True,
         "next_payment_attempt": ctx.now + pauses[count - 1] * DAY if again else None,
     }
     invoice = ctx.change(invoice, changes)
-    if card == "requires_action":
-        ctx.emit("invoice.payment_action_required", invoice)
-    ctx.emit("invoice.payment_failed", invoice)
-    subscription = subscription_of(ctx, invoice)
+    _tell_failure(ctx, invoice, intent)
     if subscription and subscription["status"] == "active":
         subscription = ctx.change(subscription, {"status": "past_due"}, event="customer.subscription.updated")
-    if subscription and subscription["status"] == "past_due" and card != "none" and not again:
+    if subscription and subscription["status"] == "past_due" and not hopeless and not again:
         _give_up(ctx, subscription, settings["after_last_retry"])
     return invoice
 

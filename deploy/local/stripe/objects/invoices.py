@@ -8,6 +8,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
+from deploy.local.stripe.objects import invoice_payments
 from deploy.local.stripe.objects.invoice_shapes import BLANK
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Text, TimeRange
 from deploy.local.stripe.store import Json
@@ -74,17 +75,20 @@ def finalize(ctx: Context, invoice: Json) -> Json:
         "hosted_invoice_url": f"{ctx.base_url}/i/{invoice['id']}",
         "status_transitions": {**invoice["status_transitions"], "finalized_at": ctx.now},
     }
-    return ctx.change(invoice, changes, event="invoice.finalized")
+    invoice = ctx.change(invoice, changes, event="invoice.finalized")
+    if invoice["amount_due"]:
+        invoice_payments.open_for(ctx, invoice)
+    return invoice
 
 
-def mark_paid(ctx: Context, invoice: Json) -> Json:
-    """The money came in, or none was due. An invoice over nothing is paid without an attempt, as at Stripe."""
+def mark_paid(ctx: Context, invoice: Json, *, charged: bool = True) -> Json:
+    """The money came in (`charged`: by an attempt that counts), or none was due, which takes no attempt."""
     changes = {
         "status": "paid",
         "amount_paid": invoice["amount_due"],
         "amount_remaining": 0,
         "attempted": True,
-        "attempt_count": invoice["attempt_count"] + (1 if invoice["amount_due"] else 0),
+        "attempt_count": invoice["attempt_count"] + (1 if charged and invoice["amount_due"] else 0),
         "next_payment_attempt": None,
         "auto_advance": False,
         "status_transitions": {**invoice["status_transitions"], "paid_at": ctx.now},

@@ -20,9 +20,10 @@ def announce_trial_end(ctx: Context, subscription: Json) -> None:
 def end_trial(ctx: Context, subscription: Json) -> None:
     """The first paid period begins; without a card it goes as `trial_settings` say."""
     missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    if cards.state(ctx, subscription["customer"]) == "none" and missing == "cancel":
+    without_card = cards.in_use(ctx, subscription["customer"], subscription) is None
+    if without_card and missing == "cancel":
         subscription_changes.end(ctx, subscription)
-    elif cards.state(ctx, subscription["customer"]) == "none" and missing == "pause":
+    elif without_card and missing == "pause":
         subscription_changes.put_on_hold(ctx, subscription, "trial_end_without_payment_method")
     else:
         roll_over(ctx, subscription)

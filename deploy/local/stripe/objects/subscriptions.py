@@ -8,7 +8,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import invoices, subscription_changes
+from deploy.local.stripe.objects import invoice_payments, invoices, subscription_changes
 from deploy.local.stripe.objects.invoice_lines import period_line, trial_line
 from deploy.local.stripe.objects.prices import as_plan
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Text, TimeRange
@@ -68,10 +68,13 @@ BLANK: Json = {
 }
 
 
-def start(ctx: Context, customer: Json, wanted: list[tuple[Json, int]], data: dict[str, Any]) -> tuple[Json, Json]:
+def start(
+    ctx: Context, customer: Json, wanted: list[tuple[Json, int]], data: dict[str, Any], method: Json | None
+) -> tuple[Json, Json]:
     """Begin a subscription that has just been paid for (or begins with a trial): it and its first invoice.
 
-    `wanted` pairs each price with a quantity; `data` is Checkout's `subscription_data`.
+    `wanted` pairs each price with a quantity; `data` is Checkout's `subscription_data`, `method` the
+    card that was given, which the subscription keeps.
     """
     trial_days = data.get("trial_period_days")
     trial_end = ctx.now + trial_days * DAY if trial_days else None
@@ -82,13 +85,17 @@ def start(ctx: Context, customer: Json, wanted: list[tuple[Json, int]], data: di
     subscription = _subscription(ctx, subscription_id, customer, items, data, trial_end)
     if customer["currency"] is None:
         ctx.change(customer, {"currency": subscription["currency"]})
+    subscription["default_payment_method"] = method and method["id"]
     # The first event must already name its invoice, so the document is completed before it is announced.
     ctx.create(subscription)
     lines = [period_line(ctx, item) if trial_end is None else trial_line(ctx, item) for item in items]
     invoice = invoices.draft(ctx, subscription, customer, lines, reason="subscription_create")
     subscription = ctx.change(subscription, {"latest_invoice": invoice["id"]})
     ctx.emit("customer.subscription.created", subscription)
-    return subscription, invoices.mark_paid(ctx, invoices.finalize(ctx, invoice))
+    invoice = invoices.finalize(ctx, invoice)
+    if invoice["amount_due"]:
+        invoice_payments.charge(ctx, invoice, method, holder_is_there=True)
+    return subscription, invoices.mark_paid(ctx, invoice)
 
 
 def _item(ctx: Context, subscription_id: str, price: Json, quantity: int, ends: int) -> Json:
