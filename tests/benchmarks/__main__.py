@@ -1,11 +1,11 @@
-"""`./dev bench [seats|servers|enumeration] [--quick]`: measures a fresh local stack and prints Markdown tables."""
+"""`./dev bench [seats|servers|enumeration|audit] [--quick]`: measures a fresh stack and prints Markdown tables."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import enumeration, report
+from tests.benchmarks import audit, enumeration, report
 from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
 from tests.benchmarks.world import world
@@ -25,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort = QUICK if options.quick else FULL
     if options.name == "enumeration":
         _print(enumeration.table(enumeration.compare(runs=20 if options.quick else 200)))
+        return 0
+    if options.name == "audit":
+        measured_log = audit.measure(entries=10_000 if options.quick else 100_000, organizations=50)
+        _print(f"### Audit log\n\n{audit.table(measured_log)}\n\n{report.machine()}")
         return 0
     with world() as made:
         if options.name == "seats":
@@ -46,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=("seats", "servers", "enumeration"), default="seats")
+    parser.add_argument("name", nargs="?", choices=("seats", "servers", "enumeration", "audit"), default="seats")
     parser.add_argument("--quick", action="store_true", help="half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
     return parser

@@ -82,6 +82,15 @@ def conditions(effort: Effort, measured: Measured) -> str:
     )
 
 
+def machine() -> str:
+    """Return what a benchmark without a web process was measured on."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{os.cpu_count()} cores ({_processor()}), load average at the end {load}. Python {platform.python_version()}, "
+        f"psycopg {version('psycopg')}. PostgreSQL durable (fsync, synchronous_commit)."
+    )
+
+
 def _rates(samples: Sequence[Sample]) -> str:
     rates = [sample.rate for sample in samples]
     return f"{median(rates):.0f} ({min(rates):.0f}–{max(rates):.0f})"
