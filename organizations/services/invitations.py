@@ -65,7 +65,7 @@ def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: st
             data={
                 "inviter": inviter.full_name,
                 "organization_name": organization.name,
-                "role": role,
+                "role": str(role),
                 # In the fragment, which no browser sends to any server, nor any log keeps.
                 "link": f"{settings.PUBLIC_URL}/invitation#{token}",
             },
