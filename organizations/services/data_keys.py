@@ -70,12 +70,10 @@ def load() -> DataKeys:
 def create(*, organization_id: UUID, version: int = FIRST_VERSION) -> None:
     """Make a version of the organization's data key, the first one in the transaction that makes the organization.
 
-    Of several callers that make the same version, one succeeds and the others do nothing. Raises
-    KeyEncryptionUnavailable.
+    Raises KeyEncryptionUnavailable.
     """
     wrapped = key_encryption.wrap(cipher.new_key(), str(organization_id), str(version))
-    row = DataKey(organization_id=organization_id, version=version, wrapped_key=wrapped)
-    DataKey.objects.bulk_create([row], ignore_conflicts=True)
+    DataKey.objects.create(organization_id=organization_id, version=version, wrapped_key=wrapped)
     memory_of_this_unit().pop(_MEMORY, None)
 
 
