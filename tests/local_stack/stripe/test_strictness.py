@@ -41,7 +41,7 @@ class TestKeysAndVersions:
 class TestRoutes:
     @pytest.mark.parametrize(
         ("method", "path"),
-        [("GET", "/v1/charges"), ("GET", "/v1/"), ("DELETE", "/v1/prices/price_1"), ("PUT", "/v1/customers")],
+        [("GET", "/v1/quotes"), ("GET", "/v1/"), ("DELETE", "/v1/prices/price_1"), ("PUT", "/v1/customers")],
     )
     def test_answers_404_where_nothing_is_served(self, standin: Standin, method: str, path: str) -> None:
         answer = standin.raw(method, path)

@@ -16,7 +16,10 @@ JOURNEY = {
     "invoice.payment_succeeded",
     "checkout.session.completed",
 }
-ALL_OF_A_CHECKOUT = JOURNEY | {"customer.created", "invoice.created", "invoice.finalized"}
+PAYMENT = {"payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "invoice_payment.paid"}
+ALL_OF_A_CHECKOUT = (
+    JOURNEY | PAYMENT | {"customer.created", "payment_method.attached", "invoice.created", "invoice.finalized"}
+)
 
 
 def delivered(standin: Standin, status: str = "delivered") -> int:
