@@ -83,6 +83,7 @@ def belongings(operation: Operation, one: Input, world: World) -> list[str]:
         "license_key": [world.license_key],
         "email": [world.owner.email, world.member.email],
         "user_id": [world.owner.user_id, world.member.user_id],
+        "actor_id": [world.owner.user_id, world.member.user_id],
         "Idempotency-Key": [world.idempotency_key],
     }
     if one.name in known:
@@ -91,8 +92,14 @@ def belongings(operation: Operation, one: Input, world: World) -> list[str]:
         return [world.stripe_session]
     if one.name == "token":
         return [world.invitation_token if "invitations" in operation.path else world.verification_token]
-    table = _table(operation, one)
-    return rows.ids(world)[table] if table in rows.tables() else []
+    if not _is_id(one):
+        return []
+    tables = _tables(operation, one)
+    if len(tables) == 1:
+        return rows.ids(world).get(tables[0], [])
+    if one.place != "query":
+        raise LookupError(f"say in PATHS or PLAIN what {one.name} of {operation} names")
+    return [named[0] for named in rows.ids(world).values() if named]  # a filter by whatever it may be
 
 
 def own(operation: Operation, one: Input, world: World, number: int) -> Any:
@@ -120,20 +127,18 @@ def unknown(one: Input, like: str) -> str:
     return "nobody-" + new_id().hex
 
 
-def _table(operation: Operation, one: Input) -> str | None:
-    """Return the table that an id is of; None for no id."""
-    if one.name not in {"id", "session_id"} and not one.name.endswith("_id") and one.schema.get("format") != "uuid":
-        return None
-    if one.name in PLAIN:
-        return None
+def _is_id(one: Input) -> bool:
+    named = one.name in {"id", "session_id"} or one.name.endswith("_id") or one.schema.get("format") == "uuid"
+    return named and one.name not in PLAIN
+
+
+def _tables(operation: Operation, one: Input) -> list[str]:
+    """Return the table that an id is of: the one named after it, or after the word before it."""
     for start, table in PATHS.items():
         if operation.path.startswith(start):
-            return table
+            return [table]
     noun = one.name.removesuffix("_id") if one.name != "id" else _word_before(operation.path)
-    tables = [table for table in document_tables() if table.partition("_")[2] == noun.replace("_", "")]
-    if len(tables) != 1:
-        raise LookupError(f"say in PATHS or PLAIN what {one.name} of {operation} names")
-    return tables[0]
+    return [table for table in document_tables() if table.partition("_")[2] == noun.replace("_", "")]
 
 
 def document_tables() -> list[str]:
