@@ -37,8 +37,9 @@ def _user_of(claims: Claims) -> User:
         raise FirebaseEmailUnverified
     with transaction.atomic():
         owner = accounts.lock_by_email(email=claims.email)
-        # Once more, behind the lock: whoever was here first may have linked them.
-        user = firebase.find_user(claims=claims)
+        if owner is not None:
+            # Once more, behind the lock: whoever was here first may have linked them.
+            user = firebase.find_user(claims=claims)
         if user is not None and user != owner:
             raise EmailNotVerified
         if owner is not None:

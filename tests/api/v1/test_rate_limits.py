@@ -105,6 +105,12 @@ class TestChangeOfAddress:
         assert statuses(journey.sign_up().api, 1, "/api/v1/auth/change-email", body) == [429]
 
 
+class TestFirebase:
+    def test_exchanges_of_one_address_are_limited(self) -> None:
+        answers = statuses(APIClient(REMOTE_ADDR="192.0.2.1"), 11, "/api/v1/auth/firebase", {"id_token": "a.b.c"})
+        assert answers == [404] * 10 + [429]
+
+
 class TestProxies:
     def test_the_callers_own_header_is_not_believed(self) -> None:
         api = APIClient(REMOTE_ADDR="192.0.2.1")
