@@ -7,9 +7,12 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from api.http import health
 from api.http.schema_view import SchemaView
 from api.pages import views as pages
+from api.pages.staff_sign_in import StaffSignInForm
 
 admin.site.site_header = "CODITECT staff"
 admin.site.site_title = "CODITECT"
+admin.site.login_form = StaffSignInForm
+admin.site.login_template = "api/staff_sign_in.html"
 # Packages register tables of their own, which the web's role may not read.
 for _model in [model for model in admin.site._registry if model._meta.app_label not in {"users", "subscriptions"}]:
     admin.site.unregister(_model)

@@ -3,10 +3,11 @@
 import ipaddress
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 
-def client_ip(request: Request) -> str | None:
+def client_ip(request: Request | HttpRequest) -> str | None:
     """Return the caller's address.
 
     Behind TRUSTED_PROXY_COUNT proxies of ours, each of which appends the address it was called from, that is the entry

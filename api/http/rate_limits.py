@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from api.http.authentication import viewer_id
@@ -58,7 +59,7 @@ def limited(*limits: Limit) -> Callable[[Action], Action]:
     return decorate
 
 
-def by_ip(request: Request) -> str:
+def by_ip(request: Request | HttpRequest) -> str:
     """Count by address; a household of IPv6 (/64) counts as one."""
     address = client_ip(request) or "unknown"
     if ":" in address:
