@@ -14,6 +14,8 @@ DEFAULTS: Json = {
     "after_last_retry": "canceled",
     # How long a renewal's invoice stays a draft before it is finalized and charged: an hour at Stripe.
     "draft_seconds": 3600,
+    # Whether renewals cannot be finalized, as when automatic tax cannot tell where a customer is.
+    "finalization_fails": False,
 }
 
 
@@ -37,4 +39,6 @@ def _sensible(name: str, value: Any) -> bool:
         return isinstance(value, list) and all(type(days) is int and 0 < days <= 60 for days in value)
     if name == "after_last_retry":
         return value in AFTER_LAST_RETRY
+    if name == "finalization_fails":
+        return type(value) is bool
     return name == "draft_seconds" and type(value) is int and 0 <= value <= 72 * 3600

@@ -51,6 +51,11 @@ RULES = (
         "cancellation", "subscription", ("active", "past_due", "paused", "trialing", "unpaid", "incomplete"),
         _doc("cancel_at"),
     ),
+    Rule("unpaid_start", "subscription", ("incomplete",), f"{_doc('created')} + {23 * 3600}"),
+    Rule(
+        "pending_update", "subscription", ("active", "past_due", "paused", "trialing", "unpaid"),
+        _doc("pending_update.expires_at"),
+    ),
     Rule("trial_will_end", "subscription", ("trialing",), f"{TRIAL_END} - {3 * DAY}", f"{TOLD} IS NOT {TRIAL_END}"),
     Rule("trial_end", "subscription", ("trialing",), TRIAL_END),
     Rule("draft_is_over", "invoice", ("draft",), _doc("automatically_finalizes_at"), AUTOMATIC),

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe import clock
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects.subscription_changes import current_period_end, end_at
+from deploy.local.stripe.objects.subscription_states import current_period_end, end_at
 from deploy.local.stripe.pages import render
 from deploy.local.stripe.store import Json, Store
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from deploy.local.stripe import clock, due, switches
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import checkout_sessions, dunning, renewals, subscription_changes
+from deploy.local.stripe.objects import checkout_sessions, dunning, renewals, subscription_states
 from deploy.local.stripe.store import Json, Store
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,9 @@ TICK_SECONDS = 1.0
 # What each rule of `due` leads to; every one of them leaves its object in a state in which it is no longer due.
 STEPS: dict[str, Callable[[Context, Json], object]] = {
     "session_expires": checkout_sessions.close,
-    "cancellation": subscription_changes.end,
+    "cancellation": subscription_states.end,
+    "unpaid_start": dunning.end_unpaid_start,
+    "pending_update": dunning.end_pending_update,
     "trial_will_end": renewals.announce_trial_end,
     "trial_end": renewals.end_trial,
     "draft_is_over": dunning.collect,

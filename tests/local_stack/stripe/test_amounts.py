@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.stripe.objects.invoice_items import remaining_amount
+from deploy.local.stripe.objects.prorations import remaining_amount
 from deploy.local.stripe.periods import period_end
 
 

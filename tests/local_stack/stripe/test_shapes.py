@@ -39,6 +39,8 @@ PARAMS = {
     "POST /v1/checkout/sessions/<session>/expire": "checkout._session_expire_params.SessionExpireParams",
     "GET /v1/subscriptions": "_subscription_list_params.SubscriptionListParams",
     "GET /v1/subscriptions/<subscription>": "_subscription_retrieve_params.SubscriptionRetrieveParams",
+    "POST /v1/subscriptions": "_subscription_create_params.SubscriptionCreateParams",
+    "POST /v1/invoices/create_preview": "_invoice_create_preview_params.InvoiceCreatePreviewParams",
     "POST /v1/subscriptions/<subscription>": "_subscription_update_params.SubscriptionUpdateParams",
     "DELETE /v1/subscriptions/<subscription>": "_subscription_cancel_params.SubscriptionCancelParams",
     "POST /v1/subscriptions/<subscription>/pause": "_subscription_pause_params.SubscriptionPauseParams",

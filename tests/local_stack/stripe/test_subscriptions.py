@@ -80,7 +80,9 @@ class TestUpdate:
         item = subscription["items"].data[0].id
         yearly = plan(standin, recurring={"interval": "year"})
         for params in (
-            {"items": [{"id": item, "price": plan(standin).id}], "proration_behavior": "always_invoice"},
+            {"items": [{"id": item, "price": plan(standin).id}], "payment_behavior": "default_incomplete"},
+            {"items": [{"id": item, "price": plan(standin).id}], "proration_date": 1},
+            {"trial_end": "now"},
             {"items": [{"id": item, "price": yearly.id}], "proration_behavior": "none"},
             {"items": [{"id": "si_none", "quantity": 2}], "proration_behavior": "none"},
             {"cancel_at": 1},

@@ -1,5 +1,6 @@
 """One module per resource: its shape, its rules, its routes; `OPERATIONS` is the whole API."""
 
+from deploy.local.stripe.context import Operation
 from deploy.local.stripe.objects import (
     charges,
     checkout_sessions,
@@ -13,19 +14,21 @@ from deploy.local.stripe.objects import (
     payment_intents,
     payment_methods,
     portal_sessions,
+    previews,
     prices,
     products,
     refunds,
     subscriptions,
 )
 
-OPERATIONS = (
+OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
     *products.OPERATIONS,
     *prices.OPERATIONS,
     *checkout_sessions.OPERATIONS,
     *subscriptions.OPERATIONS,
     *invoice_items.OPERATIONS,
+    *previews.OPERATIONS,
     *invoices.OPERATIONS,
     *invoice_changes.OPERATIONS,
     *invoice_payments.OPERATIONS,

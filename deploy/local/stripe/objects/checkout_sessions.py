@@ -8,7 +8,7 @@ from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import customers, payment_methods, subscriptions
+from deploy.local.stripe.objects import customers, payment_methods, subscription_starts
 from deploy.local.stripe.objects.checkout_shapes import customer_details, line_item, new_session
 from deploy.local.stripe.params import (
     EXPAND,
@@ -29,24 +29,6 @@ from deploy.local.stripe.store import Json
 
 MINUTE = 60
 OPEN_SECONDS = 24 * 3600
-TRIAL_SETTINGS = Hash(
-    {
-        "end_behavior": Hash(
-            {"missing_payment_method": Choice(("cancel", "create_invoice", "pause"))},
-            required=("missing_payment_method",),
-        )
-    },
-    required=("end_behavior",),
-)
-SUBSCRIPTION_DATA = Hash(
-    {
-        "billing_mode": Hash({"type": Choice(("flexible",))}, required=("type",)),
-        "description": Text(500),
-        "metadata": Metadata(),
-        "trial_period_days": Int(1, 730),
-        "trial_settings": TRIAL_SETTINGS,
-    }
-)
 CREATE: dict[str, Type] = EXPAND | {
     "allow_promotion_codes": Bool(),
     "cancel_url": Url(),
@@ -61,7 +43,7 @@ CREATE: dict[str, Type] = EXPAND | {
     "metadata": Metadata(),
     "mode": Choice(("subscription",)),
     "payment_method_collection": Choice(("always", "if_required")),
-    "subscription_data": SUBSCRIPTION_DATA,
+    "subscription_data": Hash(subscription_starts.COMMON),
     "success_url": Url(),
     "ui_mode": Choice(("hosted_page",)),
 }
@@ -110,7 +92,9 @@ def complete(ctx: Context, session: Json, email: str | None) -> Json:
     method = None
     if session["amount_total"] or session["payment_method_collection"] == "always":
         method = payment_methods.put_with(ctx, payment_methods.new(ctx), customer["id"])
-    subscription, invoice = subscriptions.start(ctx, customer, wanted, hidden["subscription_data"], method)
+    subscription, invoice = subscription_starts.paid_in_person(
+        ctx, customer, wanted, hidden["subscription_data"], method
+    )
     changes = {
         "customer": customer["id"],
         "customer_details": customer_details(customer["email"] or email, customer),

@@ -7,7 +7,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import payment_methods, subscription_changes
+from deploy.local.stripe.objects import payment_methods, subscription_states
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Email, Hash, Metadata, Text, TimeRange, Type
 from deploy.local.stripe.store import Json
 
@@ -86,7 +86,7 @@ def update(ctx: Context, params: dict[str, Any], customer: str) -> Json:
 def delete(ctx: Context, params: dict[str, Any], customer: str) -> Json:
     """Delete for good: its running subscriptions end at once, what was billed stays."""
     doc = ctx.get("customer", customer, in_path=True)
-    subscription_changes.end_all_of(ctx, customer)
+    subscription_states.end_all_of(ctx, customer)
     gone: Json = {"id": customer, "object": "customer", "deleted": True}
     ctx.tx.update(gone)
     ctx.emit("customer.deleted", doc)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from deploy.local.stripe import billing_settings
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import cards, invoice_payments, invoices, subscription_changes
+from deploy.local.stripe.objects import cards, invoice_payments, invoices, pending_updates, subscription_states
 from deploy.local.stripe.periods import DAY
 from deploy.local.stripe.store import Json
 
 
 def collect(ctx: Context, invoice: Json) -> Json:
     """Finalize a draft and charge it at once, as automatic collection does."""
+    if billing_settings.read(ctx.tx)["finalization_fails"]:
+        return invoices.refuse_to_finalize(ctx, invoice)
     invoice = invoices.finalize(ctx, invoice)
-    if invoice["status"] != "open":
-        return invoice
     return attempt(ctx, invoice) if invoice["amount_due"] else paid(ctx, invoice)
 
 
@@ -59,9 +59,7 @@ def void(ctx: Context, invoice: Json) -> Json:
     transitions = {**invoice["status_transitions"], "voided_at": ctx.now}
     changes = {"status": "void", "next_payment_attempt": None, "auto_advance": False, "status_transitions": transitions}
     invoice = ctx.change(invoice, changes, event="invoice.voided")
-    subscription = subscription_of(ctx, invoice)
-    if subscription and subscription["status"] != "incomplete":
-        _go_on(ctx, invoice)
+    _go_on(ctx, invoice)
     return invoice
 
 
@@ -72,10 +70,39 @@ def subscription_of(ctx: Context, invoice: Json) -> Json | None:
 
 
 def _go_on(ctx: Context, invoice: Json) -> None:
-    subscription = subscription_of(ctx, invoice)
-    waited = subscription is not None and subscription["status"] in ("incomplete", "past_due", "unpaid")
-    if subscription and waited and subscription["latest_invoice"] == invoice["id"]:
+    subscription, paid_now = subscription_of(ctx, invoice), invoice["status"] == "paid"
+    if subscription is None:
+        return
+    if pending_updates.invoice_of(ctx, subscription) == invoice["id"]:
+        change = pending_updates.apply if paid_now else pending_updates.drop
+        subscription = change(ctx, subscription)
+    waited = subscription["status"] in ("past_due", "unpaid") or (subscription["status"] == "incomplete" and paid_now)
+    if waited and subscription["latest_invoice"] == invoice["id"]:
         ctx.change(subscription, {"status": "active"}, event="customer.subscription.updated")
+
+
+def end_unpaid_start(ctx: Context, subscription: Json) -> None:
+    """The first invoice was not paid within 23 hours: it never began."""
+    ctx.change(subscription, {"status": "incomplete_expired"}, event="customer.subscription.updated")
+    for invoice in invoices.of_subscription(ctx, subscription["id"], "open"):
+        void(ctx, invoice)
+
+
+def end_pending_update(ctx: Context, subscription: Json) -> None:
+    """A change of plan was not paid in time: its invoice is void, and with it the change."""
+    invoice = ctx.get("invoice", pending_updates.invoice_of(ctx, subscription) or "")
+    if invoice["status"] == "open":
+        void(ctx, invoice)
+    else:
+        pending_updates.drop(ctx, subscription)
+
+
+def count_failure(ctx: Context, invoice: Json) -> Json:
+    """The only attempt that is made by itself has failed."""
+    intent = invoice_payments.intent_of(ctx, invoice)
+    invoice = ctx.change(invoice, {"attempt_count": invoice["attempt_count"] + 1, "attempted": True})
+    _tell_failure(ctx, invoice, intent)
+    return invoice
 
 
 def _tell_failure(ctx: Context, invoice: Json, intent: Json) -> None:
@@ -107,6 +134,6 @@ def _failed(ctx: Context, invoice: Json, subscription: Json | None, intent: Json
 def _give_up(ctx: Context, subscription: Json, outcome: str) -> None:
     """The last retry failed too: what the account's settings say."""
     if outcome == "canceled":
-        subscription_changes.end(ctx, subscription, reason="payment_failed")
+        subscription_states.end(ctx, subscription, reason="payment_failed")
     elif outcome == "unpaid":
         ctx.change(subscription, {"status": "unpaid"}, event="customer.subscription.updated")

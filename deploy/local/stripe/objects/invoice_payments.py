@@ -39,10 +39,14 @@ def of_invoice(ctx: Context, invoice: str) -> list[Json]:
     return ctx.tx.select("invoice_payment", "json_extract(doc, '$.invoice') = ?", (invoice,))
 
 
+def intent_of(ctx: Context, invoice: Json) -> Json:
+    """The intent of an invoice over more than nothing."""
+    return ctx.get("payment_intent", of_invoice(ctx, invoice["id"])[0]["payment"]["payment_intent"])
+
+
 def charge(ctx: Context, invoice: Json, method: Json | None, *, holder_is_there: bool = False) -> Json:
     """Try to collect with this card; the intent afterwards says how it went."""
-    payment = of_invoice(ctx, invoice["id"])[0]
-    intent = ctx.get("payment_intent", payment["payment"]["payment_intent"])
+    payment, intent = of_invoice(ctx, invoice["id"])[0], intent_of(ctx, invoice)
     intent = payment_intents.attempt(ctx, intent, method, holder_is_there=holder_is_there)
     if intent["status"] == "succeeded":
         transitions = {**payment["status_transitions"], "paid_at": ctx.now}

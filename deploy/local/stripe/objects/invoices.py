@@ -20,16 +20,21 @@ def draft(
     ctx: Context, subscription: Json, customer: Json, lines: list[Json], *, reason: str, more: Json | None = None
 ) -> Json:
     """A new draft of these lines; `reason` is Stripe's billing_reason, `more` what differs from a plain draft."""
-    invoice_id = new_id("in")
+    invoice = shape(ctx, subscription, customer, lines, {"billing_reason": reason, **(more or {})})
+    return ctx.create(invoice, event="invoice.created")
+
+
+def shape(ctx: Context, subscription: Json, customer: Json, lines: list[Json], more: Json) -> Json:
+    """A draft that is not stored; what the customer has to its credit is taken off when it is finalized."""
+    invoice_id = more.get("id") or new_id("in")
     total = sum(line["amount"] for line in lines)
-    due = max(total, 0)
-    invoice: Json = {
+    due = max(total + customer["balance"], 0)
+    return {
         "id": invoice_id,
         "object": "invoice",
         **copy.deepcopy(BLANK),
         "amount_due": due,
         "amount_remaining": due,
-        "billing_reason": reason,
         "created": ctx.now,
         "currency": subscription["currency"],
         "customer": customer["id"],
@@ -56,22 +61,28 @@ def draft(
         "subtotal_excluding_tax": total,
         "total": total,
         "total_excluding_tax": total,
-        **(more or {}),
+        "starting_balance": customer["balance"],
+        **more,
     }
-    return ctx.create(invoice, event="invoice.created")
 
 
 def finalize(ctx: Context, invoice: Json) -> Json:
-    """Give a draft its number and open it for payment."""
+    """Give a draft its number and open it for payment; less than nothing becomes the customer's credit."""
     customer = ctx.get("customer", invoice["customer"])
     sequence = customer["next_invoice_sequence"]
-    ctx.change(customer, {"next_invoice_sequence": sequence + 1})
+    customer = ctx.change(customer, {"next_invoice_sequence": sequence + 1})
+    available = invoice["total"] + customer["balance"]
+    due, credit = max(available, 0), min(available, 0)
+    ctx.change(customer, {"balance": credit}, event="customer.updated")
     changes = {
         "status": "open",
         "automatically_finalizes_at": None,
         "number": f"{customer['invoice_prefix']}-{sequence:04d}",
+        "amount_due": due,
+        "amount_remaining": due,
         "effective_at": ctx.now,
-        "ending_balance": 0,
+        "starting_balance": customer["balance"],
+        "ending_balance": credit,
         "hosted_invoice_url": f"{ctx.base_url}/i/{invoice['id']}",
         "status_transitions": {**invoice["status_transitions"], "finalized_at": ctx.now},
     }
@@ -79,6 +90,17 @@ def finalize(ctx: Context, invoice: Json) -> Json:
     if invoice["amount_due"]:
         invoice_payments.open_for(ctx, invoice)
     return invoice
+
+
+def refuse_to_finalize(ctx: Context, invoice: Json) -> Json:
+    """What happens when the tax of a customer cannot be told: it stays a draft until somebody finalizes it."""
+    error: Json = {
+        "code": "customer_tax_location_invalid",
+        "message": "The tax location of the customer could not be determined.",
+        "type": "invalid_request_error",
+    }
+    changes = {"last_finalization_error": error, "automatically_finalizes_at": None}
+    return ctx.change(invoice, changes, event="invoice.finalization_failed")
 
 
 def mark_paid(ctx: Context, invoice: Json, *, charged: bool = True) -> Json:

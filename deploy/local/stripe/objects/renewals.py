@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.local.stripe import billing_settings
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import cards, invoice_items, invoices, subscription_changes
+from deploy.local.stripe.objects import cards, invoice_items, invoices, subscription_states
 from deploy.local.stripe.objects.invoice_lines import period_line, waiting_line
 from deploy.local.stripe.periods import period_end
 from deploy.local.stripe.store import Json
@@ -22,9 +22,9 @@ def end_trial(ctx: Context, subscription: Json) -> None:
     missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     without_card = cards.in_use(ctx, subscription["customer"], subscription) is None
     if without_card and missing == "cancel":
-        subscription_changes.end(ctx, subscription)
+        subscription_states.end(ctx, subscription)
     elif without_card and missing == "pause":
-        subscription_changes.put_on_hold(ctx, subscription, "trial_end_without_payment_method")
+        subscription_states.put_on_hold(ctx, subscription, "trial_end_without_payment_method")
     else:
         roll_over(ctx, subscription)
 

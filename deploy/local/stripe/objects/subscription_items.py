@@ -6,7 +6,6 @@ from typing import Any
 
 from deploy.local.stripe.context import Context, merge_metadata
 from deploy.local.stripe.errors import invalid
-from deploy.local.stripe.objects import invoice_items
 from deploy.local.stripe.objects.prices import as_plan
 from deploy.local.stripe.params import Hash, Int, Metadata, Text
 from deploy.local.stripe.store import Json
@@ -14,11 +13,12 @@ from deploy.local.stripe.store import Json
 ITEM = Hash({"id": Text(), "price": Text(), "quantity": Int(1, 999_999), "metadata": Metadata()}, required=("id",))
 
 
-def changed_items(ctx: Context, doc: Json, given: list[dict[str, Any]], proration: str) -> Json:
-    """The item list after the change; the price must keep currency and interval, so the period stays.
+def changed_items(ctx: Context, doc: Json, given: list[dict[str, Any]]) -> tuple[Json, list[tuple[Json, Json]]]:
+    """The item list after the change, and each changed item as it was and will be.
 
-    With `create_prorations` the difference for the rest of the period waits as invoice items; a trial has none.
+    The price must keep currency and interval, so the period stays.
     """
+    pairs: list[tuple[Json, Json]] = []
     items = {item["id"]: item for item in doc["items"]["data"]}
     for index, change in enumerate(given):
         name = f"items[{index}]"
@@ -36,10 +36,9 @@ def changed_items(ctx: Context, doc: Json, given: list[dict[str, Any]], proratio
             "quantity": change.get("quantity", item["quantity"]),
             "metadata": merge_metadata(item["metadata"], change.get("metadata", {})),
         }
-        if proration == "create_prorations" and doc["status"] != "trialing":
-            invoice_items.prorate(ctx, doc["customer"], item, changed)
+        pairs.append((item, changed))
         items[item["id"]] = changed
-    return {**doc["items"], "data": list(items.values())}
+    return {**doc["items"], "data": list(items.values())}, pairs
 
 
 def _check_replacement(old: Json, new: Json, param: str) -> None:
