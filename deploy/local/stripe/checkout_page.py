@@ -15,6 +15,9 @@ from deploy.local.stripe.params import Email
 from deploy.local.stripe.store import Json, Store
 
 DECLINED = "Your card was declined. Nothing was charged; try again or leave."
+PAYING = ("pay", "pay_later", "3ds_complete")
+# How the card behaves when it is charged again, for the next period.
+CARDS = ("good", "declined", "requires_action")
 GONE = {"complete": "This payment is already complete.", "expired": "This Checkout session has expired."}
 
 
@@ -26,7 +29,7 @@ class CheckoutPage:
         self._base_url = base_url
 
     def answer(self, request: Request, session_id: str) -> Response:
-        """GET shows the form. POST pays (303 to success), leaves or declines (303 to cancel).
+        """GET shows the form. POST pays, now or later (303 to success), leaves or declines (303 to cancel).
 
         Someone who prefers HTML and is declined sees the form again with 402 instead, as on the real page; a session
         that is complete or expired answers GET with 410 and POST with 409, and nothing happens.
@@ -50,17 +53,20 @@ class CheckoutPage:
         cancel_url = session["cancel_url"] or f"{self._base_url}/c/pay/{session['id']}"
         if action == "leave":
             return _see(cancel_url)
-        if action == "decline":
+        if action in ("decline", "3ds_fail"):
             return _form(ctx, session, DECLINED, 402) if _prefers_html(request) else _see(cancel_url)
-        if action != "pay":
-            return _form(ctx, session, "Choose one of: pay, decline, leave.", 400)
+        if action == "3ds":
+            return _bank(ctx, session, request.form.get("email", ""))
+        card = request.form.get("card", "good")
+        if action not in PAYING or card not in CARDS:
+            return _form(ctx, session, f"Choose one of: {', '.join(PAYING)}, 3ds, 3ds_fail, decline, leave.", 400)
         email = request.form.get("email", "")
         if session["customer"] is None and session["customer_email"] is None:
             try:
                 Email().read(email, "email")
             except ApiError as refusal:
                 return _form(ctx, session, refusal.message, 400)
-        checkout_sessions.complete(ctx, session, email)
+        checkout_sessions.complete(ctx, session, email, card, later=action == "pay_later")
         return _see(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
 
 
@@ -71,6 +77,12 @@ def _see(url: str) -> Response:
 def _prefers_html(request: Request) -> bool:
     """Whether HTML is named explicitly: a program's `*/*` is no preference."""
     return "text/html" in request.headers.get("Accept", "")
+
+
+def _bank(ctx: Context, session: Json, email: str) -> Response:
+    """The page of a bank that wants to see the holder of the card."""
+    known = (session["customer_details"] or {}).get("email")
+    return render("bank", title="Your bank", due=f"${session['amount_total'] / 100:.2f}", email=known or email)
 
 
 def _form(ctx: Context, session: Json, error: str = "", status: int = 200) -> Response:

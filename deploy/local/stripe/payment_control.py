@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe import clock
 from deploy.local.stripe.context import Context
-from deploy.local.stripe.objects import cards, disputes, dunning, invoice_payments, invoices
+from deploy.local.stripe.objects import cards, checkout_sessions, disputes, dunning, invoice_payments, invoices
 from deploy.local.stripe.store import Json, Store
 
 
@@ -26,6 +26,7 @@ class PaymentControl:
             Rule("/_local/customers/<customer>/card", endpoint=self.show_card, methods=["GET"]),
             Rule("/_local/customers/<customer>/card", endpoint=self.set_card, methods=["POST"]),
             Rule("/_local/payments/<payment>/dispute", endpoint=self.dispute, methods=["POST"]),
+            Rule("/_local/checkout/<session>/settle", endpoint=self.settle, methods=["POST"]),
             Rule("/_local/disputes/<dispute>", endpoint=self.decide, methods=["POST"]),
         ]
 
@@ -69,6 +70,18 @@ class PaymentControl:
             if reason not in disputes.REASONS or type(amount) is not int or not 0 < amount <= charge["amount"]:
                 return _json({"error": f"reason: one of {disputes.REASONS}; amount: at most the charge's"}, 400)
             return _json(disputes.begin(ctx, charge, reason, amount))
+
+    def settle(self, request: Request, session: str) -> Response:
+        """Let the payment of a Checkout that was on its way arrive or not: `{"outcome": "succeeded|failed"}`."""
+        outcome = (request.get_json(silent=True) or {}).get("outcome")
+        if outcome not in ("succeeded", "failed"):
+            return _json({"error": 'Send {"outcome": "succeeded"} or {"outcome": "failed"} as JSON.'}, 400)
+        with self._store.transaction() as tx:
+            ctx = Context(tx, clock.now(tx), self._base_url)
+            doc = tx.find(session, "checkout.session")
+            if doc is None or not checkout_sessions.is_on_its_way(ctx, doc):
+                return _missing("session whose payment is on its way", session)
+            return _json(checkout_sessions.settle(ctx, doc, outcome))
 
     def decide(self, request: Request, dispute: str) -> Response:
         """End a dispute as `{"outcome": "won|lost"}`."""

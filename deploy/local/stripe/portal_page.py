@@ -8,6 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from deploy.local.stripe import clock
 from deploy.local.stripe.context import Context
+from deploy.local.stripe.objects import cards
 from deploy.local.stripe.objects.subscription_states import current_period_end, end_at
 from deploy.local.stripe.pages import render
 from deploy.local.stripe.store import Json, Store
@@ -21,7 +22,7 @@ class PortalPage:
         self._base_url = base_url
 
     def answer(self, request: Request, session_id: str) -> Response:
-        """GET shows the page; POST `action=cancel|keep` with `subscription` changes it and shows it again (303)."""
+        """GET shows the page. POST `action=cancel|keep` with `subscription`, or `action=card` with `card`, then 303 back."""
         with self._store.transaction() as tx:
             ctx = Context(tx, clock.now(tx), self._base_url)
             session = tx.find(session_id, "billing_portal.session")
@@ -29,6 +30,8 @@ class PortalPage:
                 return render("message", 404, title="Not found", message="There is no such portal session.")
             mine = "json_extract(doc, '$.customer') = ?"
             subscriptions = tx.select("subscription", mine, (session["customer"],))
+            if request.method == "POST" and request.form.get("action") == "card":
+                return _replace_card(ctx, request, session)
             if request.method == "POST":
                 return _act(ctx, request, subscriptions, session)
             return _show(ctx, session, subscriptions)
@@ -47,11 +50,24 @@ def _act(ctx: Context, request: Request, subscriptions: list[Json], session: Jso
     return Response(status=303, headers={"Location": session["url"]})
 
 
+def _replace_card(ctx: Context, request: Request, session: Json) -> Response:
+    """Another card, as every portal lets its customers give; here they say how it will behave."""
+    if request.form.get("card") not in cards.STATES:
+        return render("message", 400, title="Portal", message=f"Choose a card that is one of {cards.STATES}.")
+    cards.put(ctx, session["customer"], request.form["card"])
+    return Response(status=303, headers={"Location": session["url"]})
+
+
 def _show(ctx: Context, session: Json, subscriptions: list[Json]) -> Response:
     rows = "".join(_row(ctx, doc) for doc in subscriptions) or "<p>No subscriptions.</p>"
     back = session["return_url"]
     link = f'<p><a href="{escape(back)}">Back</a></p>' if back else ""
-    return render("portal", title="Billing", raw={"rows": rows, "back": link})
+    state = cards.state(ctx, session["customer"])
+    options = "".join(
+        f'<option value="{each}"{" selected" if each == state else ""}>{each.replace("_", " ")}</option>'
+        for each in cards.STATES
+    )
+    return render("portal", title="Billing", raw={"rows": rows, "back": link, "cards": options})
 
 
 def _row(ctx: Context, doc: Json) -> str:

@@ -108,6 +108,47 @@ class TestDeclineAndLeave:
         assert standin.sdk.v1.checkout.sessions.retrieve(session.id).status == "open"
 
 
+class TestBank:
+    def test_asks_for_the_holder_who_completes_or_fails(self, standin: Standin) -> None:
+        session = checkout(standin, plan(standin, 9900))
+        asked = post(session, "3ds", BROWSER)
+        assert (asked.status_code, "$99.00" in asked.text) == (200, True)
+        assert post(session, "3ds_fail", BROWSER).status_code == 402
+        assert post(session, "3ds_fail").headers["Location"] == CANCEL
+        assert standin.sdk.v1.checkout.sessions.retrieve(session.id).status == "open"
+        assert post(session, "3ds_complete").status_code == 303
+        assert standin.sdk.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
+
+    @pytest.mark.parametrize(
+        ("outcome", "payment", "status"), [("succeeded", "paid", "active"), ("failed", "unpaid", "past_due")]
+    )
+    def test_takes_days_for_an_account_and_then_tells(
+        self, standin: Standin, receiver: Receiver, outcome: str, payment: str, status: str
+    ) -> None:
+        session = checkout(standin)
+        assert post(session, "pay_later").status_code == 303
+        waiting = standin.sdk.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription", "invoice"]})
+        assert isinstance(waiting.subscription, stripe.Subscription)
+        assert isinstance(waiting.invoice, stripe.Invoice)
+        assert (waiting.status, waiting.payment_status) == ("complete", "unpaid")
+        assert (waiting.subscription.status, waiting.invoice.status) == ("active", "open")
+        standin.control(f"checkout/{session.id}/settle", outcome=outcome)
+        settled = standin.sdk.v1.checkout.sessions.retrieve(session.id, {"expand": ["subscription"]})
+        assert isinstance(settled.subscription, stripe.Subscription)
+        assert (settled.payment_status, settled.subscription.status) == (payment, status)
+        receiver.wait(lambda: f"checkout.session.async_payment_{outcome}" in receiver.types(session.id))
+        again = HTTP.post(f"{standin.url}/_local/checkout/{session.id}/settle", json={"outcome": outcome})
+        assert again.status_code == 404
+
+    def test_lets_the_card_fail_only_when_it_is_charged_again(self, standin: Standin) -> None:
+        session = checkout(standin)
+        assert post(session, "pay", card="gold").status_code == 400
+        assert post(session, "pay", card="declined").status_code == 303
+        paid = standin.sdk.v1.checkout.sessions.retrieve(session.id)
+        card = HTTP.get(f"{standin.url}/_local/customers/{paid.customer}/card").json()
+        assert (paid.payment_status, card) == ("paid", {"card": "declined"})
+
+
 class TestPage:
     def test_shows_what_is_bought_and_escapes_it(self, standin: Standin) -> None:
         product = standin.sdk.v1.products.create({"name": "<b>Pro</b> & more"})

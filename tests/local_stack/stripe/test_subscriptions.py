@@ -197,6 +197,13 @@ class TestPortal:
         HTTP.post(portal.url, data={"action": "keep", "subscription": subscription.id})
         assert standin.sdk.v1.subscriptions.retrieve(subscription.id).cancel_at is None
 
+    def test_replaces_the_card(self, standin: Standin) -> None:
+        subscription = subscribe(standin)
+        portal = standin.sdk.v1.billing_portal.sessions.create({"customer": str(subscription.customer)})
+        assert HTTP.post(portal.url, data={"action": "card", "card": "gold"}).status_code == 400
+        assert HTTP.post(portal.url, data={"action": "card", "card": "declined"}).status_code == 303
+        assert 'value="declined" selected' in HTTP.get(portal.url).text
+
     def test_touches_no_other_customers_subscription(self, standin: Standin) -> None:
         mine, theirs = subscribe(standin), subscribe(standin)
         portal = standin.sdk.v1.billing_portal.sessions.create({"customer": str(mine.customer)})

@@ -30,7 +30,7 @@ def put(ctx: Context, customer: str, card: str) -> None:
             payment_methods.remove(ctx, method)
         return
     for method in methods:
-        ctx.tx.set_hidden(method["id"], {**ctx.tx.hidden(method["id"]), "behaviour": card})
+        payment_methods.behave(ctx, method["id"], card)
     if not methods:
         make_default(ctx, customer, payment_methods.put_with(ctx, payment_methods.new(ctx, card), customer))
 

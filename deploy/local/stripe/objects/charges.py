@@ -10,6 +10,9 @@ from deploy.local.stripe.listing import Filter, page
 from deploy.local.stripe.params import EXPAND, PAGE, Metadata, Text, TimeRange
 from deploy.local.stripe.store import Json
 
+# What a charge keeps of the payment method it was made with.
+OF_CARD = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+OF_ACCOUNT = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
 DECLINED = "Your card was declined."
 PASSED: Json = {"network_status": "approved_by_network", "reason": None, "seller_message": "Payment complete."}
 REFUSED: Json = {
@@ -52,7 +55,7 @@ def record(ctx: Context, intent: Json, method: Json, failure: str | None) -> Jso
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"card": _card(method, intent["amount"]), "type": "card"},
+        "payment_method_details": _details(method, intent["amount"]),
         "receipt_email": None,
         "receipt_number": None,
         "receipt_url": None,
@@ -70,9 +73,15 @@ def record(ctx: Context, intent: Json, method: Json, failure: str | None) -> Jso
     return ctx.create(charge, event="charge.succeeded" if paid else "charge.failed")
 
 
-def _card(method: Json, amount: int) -> Json:
-    kept = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
-    return {name: method["card"][name] for name in kept} | {"amount_authorized": amount, "network": "visa"}
+def _details(method: Json, amount: int) -> Json:
+    if method["type"] == "us_bank_account":
+        return {"type": "us_bank_account", "us_bank_account": _some(method["us_bank_account"], OF_ACCOUNT)}
+    card = _some(method["card"], OF_CARD) | {"amount_authorized": amount, "network": "visa"}
+    return {"card": card, "type": "card"}
+
+
+def _some(about: Json, names: tuple[str, ...]) -> Json:
+    return {name: about[name] for name in names}
 
 
 def retrieve(ctx: Context, params: dict[str, Any], charge: str) -> Json:

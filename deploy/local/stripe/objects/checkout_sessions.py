@@ -8,7 +8,7 @@ from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import customers, payment_methods, subscription_starts
+from deploy.local.stripe.objects import customers, dunning, invoice_payments, payment_methods, subscription_starts
 from deploy.local.stripe.objects.checkout_shapes import customer_details, line_item, new_session
 from deploy.local.stripe.params import (
     EXPAND,
@@ -78,10 +78,11 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
     return ctx.create(session, hidden={"line_items": listed, "subscription_data": data})
 
 
-def complete(ctx: Context, session: Json, email: str | None) -> Json:
+def complete(ctx: Context, session: Json, email: str | None, card: str, *, later: bool = False) -> Json:
     """The page was paid: subscription, first invoice and customer come to be, and the session is complete.
 
-    The caller has made sure that the session is open; `email` is what was typed when it has no customer.
+    The caller has made sure that the session is open; `email` is what was typed when it has no customer, `card` how
+    the card behaves after this payment. `later`: from a bank account, which takes days and may yet fail.
     """
     hidden = ctx.tx.hidden(session["id"])
     if session["customer"]:
@@ -89,22 +90,52 @@ def complete(ctx: Context, session: Json, email: str | None) -> Json:
     else:
         customer = customers.create(ctx, {"email": session["customer_email"] or email})
     wanted = [(line["price"], line["quantity"]) for line in hidden["line_items"]["data"]]
-    method = None
+    data, method = hidden["subscription_data"], None
     if session["amount_total"] or session["payment_method_collection"] == "always":
-        method = payment_methods.put_with(ctx, payment_methods.new(ctx), customer["id"])
-    subscription, invoice = subscription_starts.paid_in_person(
-        ctx, customer, wanted, hidden["subscription_data"], method
-    )
+        method = payment_methods.new_bank_account(ctx) if later else payment_methods.new(ctx)
+        method = payment_methods.put_with(ctx, method, customer["id"])
+    if later and method and session["amount_total"]:
+        subscription, invoice = subscription_starts.paid_later(ctx, customer, wanted, data, method)
+    else:
+        subscription, invoice = subscription_starts.paid_in_person(ctx, customer, wanted, data, method)
+    if method:
+        payment_methods.behave(ctx, method["id"], card)
     changes = {
         "customer": customer["id"],
         "customer_details": customer_details(customer["email"] or email, customer),
         "invoice": invoice["id"],
-        "payment_status": "paid" if invoice["amount_paid"] else "no_payment_required",
+        "payment_status": _payment_status(invoice),
         "status": "complete",
         "subscription": subscription["id"],
         "url": None,
     }
     return ctx.change(session, changes, event="checkout.session.completed")
+
+
+def _payment_status(invoice: Json) -> str:
+    if invoice["status"] != "paid":
+        return "unpaid"
+    return "paid" if invoice["amount_paid"] else "no_payment_required"
+
+
+def is_on_its_way(ctx: Context, session: Json) -> bool:
+    """Whether its payment has neither arrived nor failed yet."""
+    if session["status"] != "complete" or session["payment_status"] != "unpaid":
+        return False
+    intent = invoice_payments.intent_of(ctx, ctx.get("invoice", session["invoice"]))
+    return bool(intent["status"] == "processing")
+
+
+def settle(ctx: Context, session: Json, outcome: str) -> Json:
+    """A payment that was on its way has arrived, or has `failed` after all."""
+    invoice = ctx.get("invoice", session["invoice"])
+    method = invoice_payments.intent_of(ctx, invoice)["payment_method"]
+    payment_methods.behave(ctx, method, "declined" if outcome == "failed" else "good")
+    dunning.attempt(ctx, invoice)
+    if outcome == "failed":
+        ctx.emit("checkout.session.async_payment_failed", session)
+        return session
+    return ctx.change(session, {"payment_status": "paid"}, event="checkout.session.async_payment_succeeded")
 
 
 def expire(ctx: Context, params: dict[str, Any], session: str) -> Json:

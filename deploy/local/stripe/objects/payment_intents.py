@@ -91,6 +91,12 @@ def attempt(ctx: Context, intent: Json, method: Json | None, *, holder_is_there:
     return intent
 
 
+def process(ctx: Context, intent: Json, method: Json) -> Json:
+    """The money is on its way, for days."""
+    changes = {"payment_method": method["id"], "processing": None, "status": "processing"}
+    return ctx.change(intent, changes, event="payment_intent.processing")
+
+
 def _failed(ctx: Context, intent: Json, method: Json | None) -> Json:
     error: Json = {"type": "invalid_request_error", "message": "There is no payment method to charge."}
     changes: Json = {"payment_method": None, "status": "requires_payment_method", "next_action": None}

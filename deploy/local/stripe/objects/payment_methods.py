@@ -42,20 +42,46 @@ def new(ctx: Context, behaviour: str = "good", last4: str = "4242", *, metadata:
         "three_d_secure_usage": {"supported": True},
         "wallet": None,
     }
-    method: Json = {
+    method = _blank(ctx) | {"card": card, "metadata": metadata or {}, "type": "card"}
+    return ctx.create(method, hidden={"behaviour": behaviour})
+
+
+def _blank(ctx: Context) -> Json:
+    return {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": {"address": ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None},
-        "card": card,
         "created": ctx.now,
         "customer": None,
         "customer_account": None,
         "livemode": False,
-        "metadata": metadata or {},
-        "type": "card",
+        "metadata": {},
     }
-    return ctx.create(method, hidden={"behaviour": behaviour})
+
+
+def new_bank_account(ctx: Context) -> Json:
+    """An account whose payments take days to settle."""
+    method = _blank(ctx) | {
+        "type": "us_bank_account",
+        "us_bank_account": {
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": "fingerprint6789",
+            "last4": "6789",
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+            "status_details": {},
+        },
+    }
+    return ctx.create(method, hidden={"behaviour": "good"})
+
+
+def behave(ctx: Context, method: str, how: str) -> None:
+    """From now on a charge of this card meets that."""
+    ctx.tx.set_hidden(method, {**ctx.tx.hidden(method), "behaviour": how})
 
 
 def behaviour(ctx: Context, method: str) -> str:

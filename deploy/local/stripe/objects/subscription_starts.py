@@ -7,7 +7,7 @@ from typing import Any
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.errors import ApiError, invalid, missing_parameter
 from deploy.local.stripe.ids import new_id
-from deploy.local.stripe.objects import dunning, invoice_payments, invoices, payment_methods
+from deploy.local.stripe.objects import dunning, invoice_payments, invoices, payment_intents, payment_methods
 from deploy.local.stripe.objects.invoice_lines import period_line, trial_line
 from deploy.local.stripe.objects.subscription_shapes import new_item, new_subscription
 from deploy.local.stripe.params import EXPAND, Bool, Choice, Hash, Int, ListOf, Metadata, Text, Type
@@ -44,6 +44,14 @@ def paid_in_person(ctx: Context, customer: Json, wanted: Wanted, data: Json, met
     if invoice["amount_due"]:
         invoice_payments.charge(ctx, invoice, method, holder_is_there=True)
     return subscription, invoices.mark_paid(ctx, invoice)
+
+
+def paid_later(ctx: Context, customer: Json, wanted: Wanted, data: Json, method: Json) -> tuple[Json, Json]:
+    """Begin a subscription whose first payment is on its way: it is active already, the invoice open."""
+    subscription, invoice = _begin(ctx, customer, wanted, data, method, "active")
+    invoice = invoices.finalize(ctx, invoice)
+    payment_intents.process(ctx, invoice_payments.intent_of(ctx, invoice), method)
+    return subscription, invoice
 
 
 def _begin(
