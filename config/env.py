@@ -1,5 +1,6 @@
 """The only reader of the environment: every setting that differs between deployments, declared once."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,10 +89,32 @@ SETTINGS = [
         "FIREBASE_AUTH_EMULATOR_HOST", str, "", "host:port of the Auth emulator, which believes any token. Local only."
     ),
     Setting(
-        "EMAIL_PROVIDER", str, "mailbox", "mailbox (kept here, shown at /local/mailbox; not in production) or smtp."
+        "EMAIL_PROVIDER",
+        str,
+        "mailbox",
+        "sendgrid, smtp, or mailbox (kept here, shown at /local/mailbox; not in production).",
     ),
     Setting("EMAIL_FROM", str, "CODITECT <no-reply@coditect.example>", "Sender of every mail."),
     Setting("SMTP_URL", str, "", "smtp://user:password@host:587 (STARTTLS) or smtps://…:465, for EMAIL_PROVIDER=smtp."),
+    Setting("SENDGRID_API_KEY", str, "", "SendGrid's key, allowed to send mail, for EMAIL_PROVIDER=sendgrid."),
+    Setting(
+        "SENDGRID_API_BASE",
+        str,
+        "https://api.sendgrid.com",
+        "SendGrid's API; https://api.eu.sendgrid.com for the EU. Anything else is a stand-in, not in production.",
+    ),
+    Setting(
+        "SENDGRID_TEMPLATES",
+        dict,
+        {},
+        "Dynamic templates as JSON, kind: id, to use in place of ours (manage.py push_mail_templates prints it).",
+    ),
+    Setting(
+        "SENDGRID_WEBHOOK_PUBLIC_KEYS",
+        list,
+        [],
+        "Verification keys of SendGrid's event webhook, base64; several while one rotates. Without one none is taken.",
+    ),
     Setting(
         "EXPOSE_VERIFICATION_TOKEN", bool, False, "Registration answers with the mail's token. Local and test only."
     ),
@@ -136,7 +159,16 @@ def _convert(raw: str, kind: type) -> Any:
         return [item.strip() for item in raw.split(",") if item.strip()]
     if raw == "":
         raise ValueError("it is empty")
+    if kind is dict:
+        return _object_of_texts(raw)
     return kind(raw)
+
+
+def _object_of_texts(raw: str) -> dict[str, str]:
+    value = json.loads(raw)
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError("write a JSON object of texts")
+    return value
 
 
 def example() -> str:
@@ -146,6 +178,8 @@ def example() -> str:
         default = "" if setting.default is REQUIRED else setting.default
         if isinstance(default, list):
             default = ",".join(default)
+        if isinstance(default, dict):
+            default = json.dumps(default)
         required = " Required." if setting.default is REQUIRED else ""
         shown = str(default).lower() if isinstance(default, bool) else default
         lines += [f"# {setting.about}{required}", f"{setting.name}={shown}", ""]

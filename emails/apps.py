@@ -7,3 +7,7 @@ class EmailsConfig(AppConfig):
     """The outbox, the catalogue of mails and the providers that carry them."""
 
     name = "emails"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from emails import checks  # noqa: F401, PLC0415

@@ -112,6 +112,10 @@ def check(*, kind: EmailKind, data: Mapping[str, object]) -> None:
     declared = KINDS[kind].variables
     faults = [f"{name} is missing" for name in sorted(declared - data.keys())]
     faults += [f"{name} is not declared" for name in sorted(data.keys() - declared)]
-    faults += [f"{name} is {type(value).__name__}" for name, value in data.items() if type(value) not in (str, int)]
+    faults += [
+        f"{name} is {type(value).__name__}"
+        for name, value in data.items()
+        if not isinstance(value, str | int) or isinstance(value, bool)
+    ]
     if faults:
         raise WrongMailData(f"a mail of kind {kind} cannot be filled: {', '.join(faults)}")

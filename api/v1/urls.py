@@ -18,6 +18,7 @@ from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
 from api.v1.views.firebase import FirebaseViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
+from api.v1.views.mail import MailWebhookViewSet
 from api.v1.views.mfa import MfaViewSet, StepUpViewSet
 from api.v1.views.organizations import MemberViewSet, OrganizationViewSet
 from api.v1.views.pages import CheckoutPageViewSet
@@ -31,6 +32,7 @@ router.register("checkout", CheckoutViewSet, basename="checkout")
 router.register("checkout", CheckoutPageViewSet, basename="checkout-page")
 router.register("subscriptions", SubscriptionViewSet, basename="subscription")
 router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses/sessions", SessionViewSet, basename="session")
 router.register("licenses", SeatViewSet, basename="seat")

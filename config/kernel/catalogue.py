@@ -17,6 +17,7 @@ GLOBAL_TABLES = {
     "subscriptions_webhookevent": "a provider's event, before its organization is known",
     "kernel_idempotentrequest": "a repeated request, found by a keyed hash; its answer is encrypted",
     "kernel_platformkey": "the data key of short secrets of the platform, itself wrapped",
+    "emails_providerevent": "a mail provider's event, before its organization is known; ids and codes only",
     "emails_mailboxmessage": "mails of local and test runs, which exist nowhere else",
     "django_migrations": "Django",
     "django_content_type": "Django",

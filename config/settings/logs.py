@@ -30,6 +30,8 @@ LOGGING = {
         "audit.checkpoint": {"level": "INFO"},
         "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
         "procrastinate": {"level": "WARNING"},
+        # SendGrid's client writes its key and whole mails to its log at DEBUG.
+        "python_http_client": {"level": "WARNING"},
         # Refused requests are answers, not incidents; the request log has them already.
         "django.request": {"level": "ERROR"},
     },

@@ -20,6 +20,10 @@ _UNSAFE = {
     "RATELIMIT_ENABLE is off": not RATELIMIT_ENABLE,
     "EMAIL_PROVIDER=mailbox keeps mails instead of sending them": EMAIL_PROVIDER == "mailbox",
     "SMTP_URL is empty, with EMAIL_PROVIDER=smtp": EMAIL_PROVIDER == "smtp" and not SMTP_URL,
+    "SENDGRID_API_KEY is empty, with EMAIL_PROVIDER=sendgrid": EMAIL_PROVIDER == "sendgrid" and not SENDGRID_API_KEY,
+    "SENDGRID_API_BASE points away from SendGrid": (
+        SENDGRID_API_BASE not in {"https://api.sendgrid.com", "https://api.eu.sendgrid.com"}
+    ),
     "STRIPE_API_BASE points away from Stripe": bool(STRIPE_API_BASE),
     "FIREBASE_AUTH_EMULATOR_HOST is set: the emulator believes any token": bool(FIREBASE_AUTH_EMULATOR_HOST),
     "FIREBASE_API_BASE points away from Google": bool(FIREBASE_API_BASE),

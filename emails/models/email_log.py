@@ -7,21 +7,29 @@ from config.kernel.tenancy import TenantManager
 
 
 class EmailStatus(models.TextChoices):
-    """How far a mail has come; it only moves forward, `sending` back to `queued` excepted."""
+    """How far a mail has come, in this order; late news never takes it back (`sending` back to `queued` excepted)."""
 
     QUEUED = "queued"
     SENDING = "sending"
+    FAILED = "failed"  # given up by us; a provider that took it all the same knows better
     SENT = "sent"
-    DELIVERED = "delivered"
-    BOUNCED = "bounced"
     SUPPRESSED = "suppressed"
-    FAILED = "failed"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"  # mail servers take a mail first and send it back later
+
+    @property
+    def beneath(self) -> list["EmailStatus"]:
+        """Return the statuses that this one may take the place of."""
+        ladder = list(EmailStatus)
+        return ladder[: ladder.index(self)]
 
 
 class EmailLog(models.Model):
     """A mail, written in the transaction of what caused it and sent by the worker.
 
     `data` (the template's variables and attachments) may hold links and keys: it is encrypted, and erased once sent.
+    `uncertain_sends` counts how often it was handed to a provider, as far as we know, and the answer never recorded:
+    its reader may have got it so many times more than once.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -33,6 +41,7 @@ class EmailLog(models.Model):
     status = models.CharField(max_length=16, choices=EmailStatus, default=EmailStatus.QUEUED)
     provider_id = models.CharField(max_length=200, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    uncertain_sends = models.PositiveIntegerField(db_default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     next_attempt_at = models.DateTimeField()

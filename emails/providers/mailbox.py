@@ -20,3 +20,6 @@ class Mailbox:
             attachments=[asdict(attachment) for attachment in message.attachments],
         )
         return str(kept.id)
+
+    def release(self, address: str) -> None:
+        """Do nothing: a mailbox keeps no list."""

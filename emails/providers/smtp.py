@@ -5,10 +5,10 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.core.mail.message import make_msgid
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
 
-from emails.errors import MailRefused, ProviderUnavailable
+from emails.errors import MailRefused, ProviderSilent, ProviderUnavailable
 from emails.messages import Message
 
 TIMEOUT_SECONDS = 10
@@ -24,35 +24,50 @@ class Smtp:
             raise ImproperlyConfigured("SMTP_URL must be smtp://user:password@host:port or smtps://…")
 
     def send(self, message: Message) -> str:
-        """Send the mail and return its Message-ID; raises ProviderUnavailable, or MailRefused for a 5xx answer."""
-        message_id = make_msgid(domain=settings.EMAIL_FROM.rpartition("@")[2].rstrip(">"))
+        """Send the mail and return its Message-ID; raises MailRefused, ProviderUnavailable, ProviderSilent."""
+        # The same for each attempt: what was sent twice is shown once by mail programs that look at it.
+        message_id = f"<{message.id}@{settings.EMAIL_FROM.rpartition('@')[2].rstrip('>')}>"
+        connection = self._connection()
         mail = EmailMultiAlternatives(
             message.subject,
             message.text,
             settings.EMAIL_FROM,
             [message.recipient],
             headers={"Message-ID": message_id},
-            connection=get_connection(
-                "django.core.mail.backends.smtp.EmailBackend",
-                host=self._url.hostname,
-                port=self._url.port or DEFAULT_PORTS[self._url.scheme],
-                username=unquote(self._url.username or ""),
-                password=unquote(self._url.password or ""),
-                use_tls=self._url.scheme == "smtp" and bool(self._url.username),
-                use_ssl=self._url.scheme == "smtps",
-                timeout=TIMEOUT_SECONDS,
-            ),
+            connection=connection,
         )
         mail.attach_alternative(message.html, "text/html")
         for attachment in message.attachments:
             mail.attach(attachment.filename, attachment.content, attachment.content_type)
         try:
-            mail.send()
+            connection.open()
         except (smtplib.SMTPException, OSError) as error:
+            raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
+        try:
+            mail.send()
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
             if _is_final(error):
                 raise MailRefused(str(error)) from error
             raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise ProviderSilent(f"{type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
         return message_id
+
+    def release(self, address: str) -> None:
+        """Do nothing: a mail server's list, if it has one, is no matter of SMTP."""
+
+    def _connection(self) -> EmailBackend:
+        return EmailBackend(
+            host=self._url.hostname,
+            port=self._url.port or DEFAULT_PORTS[self._url.scheme],
+            username=unquote(self._url.username or ""),
+            password=unquote(self._url.password or ""),
+            use_tls=self._url.scheme == "smtp" and bool(self._url.username),
+            use_ssl=self._url.scheme == "smtps",
+            timeout=TIMEOUT_SECONDS,
+        )
 
 
 def _is_final(error: Exception) -> bool:

@@ -1,7 +1,8 @@
 """The outbox: a mail is queued with what causes it, and sent by the worker, never lost.
 
-It can be sent twice in one window only: the process dies after the provider took the mail and before that is recorded.
-Such a mail is found in `sending` by the sweep, which logs it and sends it again.
+It can be sent twice in one window only: it was given to the provider, and the answer never came or was not recorded
+(the process died). Such a mail stays in `sending` for a while, in which an event of the provider about it ends the
+doubt; then it is sent again, and `uncertain_sends` says so.
 """
 
 import json
@@ -14,23 +15,28 @@ from uuid import UUID
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template import TemplateDoesNotExist
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from config.kernel import envelope, tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context, system_context
 from emails import providers
-from emails.catalogue import EmailKind, check
-from emails.errors import MailRefused, ProviderUnavailable
+from emails.catalogue import KINDS, EmailKind, check
+from emails.errors import MailRefused, ProviderSilent, ProviderUnavailable
 from emails.messages import Attachment, Message, render
 from emails.models import EmailLog, EmailStatus
+from emails.services import suppression
+from emails.services.progress import advance
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 8
+MOST_ATTEMPTS = 32
+MOST_UNCERTAIN_SENDS = 8
 FIRST_PAUSE = timedelta(seconds=30)
-"""Between attempts; doubles each time, so the eighth comes about an hour after the first."""
-SENDING_AT_MOST = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(hours=1)
+"""Pauses between attempts double up to this, so the last attempt comes about a day after the first."""
+HELD_FOR = timedelta(minutes=5)
+"""How long a mail stays in `sending` for news of it; the provider's take seconds, and an attempt less than a minute.
+Doubles with each uncertain send, up to an hour and twenty minutes."""
 
 
 def queue(
@@ -69,48 +75,75 @@ def queue(
 
 def send(*, organization_id: UUID, email_id: UUID) -> None:
     """Send one queued mail if it is due; does nothing when it is sent, or being sent, already."""
-    with organization_context(organization_id):
-        claimed = EmailLog.objects.filter(id=email_id, status=EmailStatus.QUEUED, next_attempt_at__lte=Now()).update(
-            status=EmailStatus.SENDING, attempts=F("attempts") + 1, next_attempt_at=Now() + SENDING_AT_MOST
-        )
-        if not claimed:
-            return
-        email = EmailLog.objects.get(id=email_id)
-    # Outside the transaction: a slow provider must hold no row.
+    email = _claim(organization_id, email_id)
+    if email is None:
+        return
+    # Outside any transaction: a slow provider must hold no row.
     try:
-        provider_id = _hand_over(_message(email))
+        provider_id = providers.hand_over(_message(email))
     except (envelope.CannotDecrypt, TemplateDoesNotExist, ValueError, KeyError, TypeError) as error:
         # It cannot be made today, and will be no different tomorrow: set aside, where it is seen.
-        _record(email, status=EmailStatus.FAILED, error=f"cannot be made: {type(error).__name__}: {error}")
+        _give_up(email, f"cannot be made: {type(error).__name__}: {error}")
     except MailRefused as error:
-        _record(email, status=EmailStatus.FAILED, error=str(error))
+        _give_up(email, str(error))
+    except ProviderSilent as error:
+        _wait(email, EmailStatus.SENDING, HELD_FOR * 2 ** min(email.uncertain_sends, 4), error)
     except ProviderUnavailable as error:
-        last = email.attempts >= MOST_ATTEMPTS
-        _record(email, status=EmailStatus.FAILED if last else EmailStatus.QUEUED, error=str(error))
+        if email.attempts >= MOST_ATTEMPTS:
+            _give_up(email, str(error))
+        else:
+            pause = min(FIRST_PAUSE * 2 ** (email.attempts - 1), LONGEST_PAUSE)
+            _wait(email, EmailStatus.QUEUED, max(pause, timedelta(seconds=error.retry_after)), error)
     else:
-        _record(email, status=EmailStatus.SENT, provider_id=provider_id)
+        with organization_context(organization_id):
+            advance(email_id=email_id, to=EmailStatus.SENT, provider_id=provider_id)
 
 
 def sweep() -> int:
-    """Wake every mail that is due and has no job: backed off, or left `sending` by a process that died.
+    """Wake every mail that is due and has no job: backed off, or left in `sending` without an answer.
 
-    Returns how many were woken.
+    Returns how many were found.
     """
     with system_context(reason="find mails that are due"):
         due = list(
             EmailLog.objects.filter(
                 status__in=[EmailStatus.QUEUED, EmailStatus.SENDING], next_attempt_at__lte=Now()
-            ).values_list("organization_id", "id", "status")[:1000]
+            ).order_by("next_attempt_at")[:1000]
         )
-    for organization_id, email_id, status in due:
-        with organization_context(organization_id):
-            if status == EmailStatus.SENDING:
-                logger.warning("mail %s was left in sending; it may reach its reader twice", email_id)
-                EmailLog.objects.filter(id=email_id, status=EmailStatus.SENDING, next_attempt_at__lte=Now()).update(
-                    status=EmailStatus.QUEUED
-                )
-            tasks.enqueue("emails.send", organization_id=organization_id, email_id=email_id)
+    for email in due:
+        if email.status == EmailStatus.SENDING and email.uncertain_sends >= MOST_UNCERTAIN_SENDS:
+            _give_up(email, "no provider ever said whether it took the mail")
+            continue
+        with organization_context(email.organization_id):
+            if email.status == EmailStatus.SENDING:
+                _doubt(email)
+            tasks.enqueue("emails.send", organization_id=email.organization_id, email_id=email.id)
     return len(due)
+
+
+def _claim(organization_id: UUID, email_id: UUID) -> EmailLog | None:
+    """Take a mail that is due, committed before anything else is done; None when it is not to be sent (any more)."""
+    with organization_context(organization_id):
+        claimed = EmailLog.objects.filter(id=email_id, status=EmailStatus.QUEUED, next_attempt_at__lte=Now()).update(
+            status=EmailStatus.SENDING, attempts=F("attempts") + 1, next_attempt_at=Now() + HELD_FOR
+        )
+        if not claimed:
+            return None
+        email = EmailLog.objects.get(id=email_id)
+        kind = KINDS.get(EmailKind(email.kind)) if email.kind in list(EmailKind) else None
+        if not (kind and kind.security) and suppression.is_suppressed(address=email.recipient):
+            advance(email_id=email_id, to=EmailStatus.SUPPRESSED, error="mail to this address bounced before")
+            return None
+        return email
+
+
+def _doubt(email: EmailLog) -> None:
+    """Queue a mail again of which nobody knows whether it was sent, and say so."""
+    found = EmailLog.objects.filter(
+        id=email.id, status=EmailStatus.SENDING, attempts=email.attempts, next_attempt_at__lte=Now()
+    ).update(status=EmailStatus.QUEUED, uncertain_sends=F("uncertain_sends") + 1)
+    if found:
+        logger.warning("mail %s was left in sending; it may reach its reader twice", email.id)
 
 
 def _message(email: EmailLog) -> Message:
@@ -127,28 +160,16 @@ def _message(email: EmailLog) -> Message:
     )
 
 
-def _hand_over(message: Message) -> str:
-    """Give the mail to the provider, trying three times within one attempt; return the provider's id for it."""
-    attempt = retry(
-        retry=retry_if_exception_type(ProviderUnavailable),
-        stop=stop_after_attempt(3),
-        wait=wait_exponential(multiplier=0.5, max=4),
-        reraise=True,
-    )
-    return attempt(providers.current().send)(message)
-
-
-def _record(email: EmailLog, *, status: EmailStatus, provider_id: str = "", error: str = "") -> None:
-    pause = FIRST_PAUSE * 2 ** (email.attempts - 1)
-    done = status != EmailStatus.QUEUED
+def _wait(email: EmailLog, status: EmailStatus, pause: timedelta, error: Exception) -> None:
+    """Leave a mail for later, if it is still ours: neither swept up meanwhile nor told of by the provider."""
     with organization_context(email.organization_id):
-        EmailLog.objects.filter(id=email.id).update(
-            status=status,
-            provider_id=provider_id,
-            error=error[:2000],
-            next_attempt_at=Now() + pause,
-            sent_at=Now() if status == EmailStatus.SENT else None,
-            **({"data": None} if done else {}),
+        EmailLog.objects.filter(id=email.id, status=EmailStatus.SENDING, attempts=email.attempts).update(
+            status=status, error=str(error)[:2000], next_attempt_at=Now() + pause
         )
-    if status == EmailStatus.FAILED:
-        logger.error("mail %s of kind %s could not be sent: %s", email.id, email.kind, error)
+    logger.warning("mail %s of kind %s waits: %s", email.id, email.kind, error)
+
+
+def _give_up(email: EmailLog, error: str) -> None:
+    with organization_context(email.organization_id):
+        advance(email_id=email.id, to=EmailStatus.FAILED, error=error)
+    logger.error("mail %s of kind %s could not be sent: %s", email.id, email.kind, error)

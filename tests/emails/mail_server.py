@@ -36,7 +36,10 @@ class _Conversation(socketserver.StreamRequestHandler):
             if command == "DATA" and "DATA" not in self.server.answers:
                 lines = iter(self.rfile.readline, b".\r\n")
                 self.server.mails.append(b"".join(lines).decode())
-                self._say("250 taken")
+                taken = self.server.answers.get("TAKEN", "250 taken")
+                if not taken:
+                    return
+                self._say(taken)
 
     def _say(self, line: str) -> None:
         self.wfile.write(f"{line}\r\n".encode())
@@ -44,7 +47,9 @@ class _Conversation(socketserver.StreamRequestHandler):
 
 @contextmanager
 def mail_server(**answers: str) -> Iterator[MailServer]:
-    """Run a mail server for the time of the block; say `RCPT="550 nobody"` for one that refuses."""
+    """Run a mail server for the time of the block; say `RCPT="550 nobody"` for one that refuses, `TAKEN=""` for one
+    that goes away in silence once it has a mail.
+    """
     with MailServer(answers) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:

@@ -123,6 +123,9 @@ class TestCheck:
     def test_takes_what_is_declared(self, kind: EmailKind) -> None:
         check(kind=kind, data=example(kind))
 
+    def test_takes_a_choice_as_the_text_it_is(self) -> None:
+        check(kind=EmailKind.PASSWORD_CHANGED, data={"full_name": EmailKind.WELCOME})
+
     def test_refuses_what_is_missing_or_more_or_no_text_and_names_it(self) -> None:
         data = {"full_name": "Ada", "organization_name": None, "token": "x"}
         with pytest.raises(WrongMailData) as refused:

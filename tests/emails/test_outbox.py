@@ -20,21 +20,13 @@ from emails.services import outbox
 from tests import journey
 from tests.api.beneath import as_owner, at_once
 from tests.emails.mail_server import mail_server
+from tests.emails.queued import row, states, sweep_up
 from tests.jobs import as_role, run_jobs
 
 pytestmark = pytest.mark.usefixtures("db")
 
 Use = Callable[[str], None]
 DATA = {"full_name": "Ada O'Neil <b>", "organization_name": "Works & Söhne", "link": "https://example.com/?a=1&b=2"}
-
-
-@pytest.fixture
-def organization(db: None) -> UUID:
-    """Return an organization whose own first mails are gone."""
-    found = UUID(journey.sign_up().organization_id)
-    as_owner("delete from emails_emaillog")
-    as_owner("delete from procrastinate_jobs")
-    return found
 
 
 @pytest.fixture
@@ -54,19 +46,6 @@ def queue(organization: UUID, *, key: str = "welcome:1", attachments: tuple[Atta
     with organization_context(organization):
         outbox.queue(organization_id=organization, kind=EmailKind.WELCOME, recipient="ada@example.com", dedup_key=key,
                      data=DATA, attachments=attachments)  # fmt: skip
-
-
-def states() -> list[Any]:
-    """Return status, attempts and whether the content is still kept, of every mail."""
-    return as_owner("select status, attempts, data is not null from emails_emaillog order by id")
-
-
-def make_due() -> None:
-    """Let the pause pass, and let the sweep wake what is due."""
-    as_owner("update emails_emaillog set next_attempt_at = now()")
-    with as_role("worker"):
-        outbox.sweep()
-    run_jobs()
 
 
 class TestQueue:
@@ -144,7 +123,7 @@ class TestSend:
             run_jobs()
         assert states() == [("failed", 1, False)]
         assert next(iter(answers.values()))[4:] in as_owner("select error from emails_emaillog")[0][0]
-        make_due()
+        sweep_up()
         assert states() == [("failed", 1, False)]
 
     def test_that_is_put_off_is_tried_again_until_it_works(self, organization: UUID, smtp: Use) -> None:
@@ -156,16 +135,30 @@ class TestSend:
             run_jobs()
             assert states() == [("queued", 1, True)], "it is not due yet"
             server.answers.clear()
-            make_due()
+            sweep_up()
         assert states() == [("sent", 2, False)]
         assert len(server.mails) == 1
+
+    def test_over_smtp_is_in_doubt_when_the_server_goes_away_after_it_has_the_mail(
+        self, organization: UUID, smtp: Use
+    ) -> None:
+        with mail_server(TAKEN="") as server:
+            smtp(server.url)
+            queue(organization)
+            run_jobs()
+            assert (states(), len(server.mails)) == ([("sending", 1, True)], 1)
+            server.answers.clear()
+            sweep_up()
+        assert (states(), row("uncertain_sends")) == ([("sent", 2, False)], (1,))
+        first, second = (email.message_from_string(raw)["Message-ID"] for raw in server.mails)
+        assert first == second, "so that mail programs may show it once"
 
     def test_is_given_up_after_the_last_attempt(self, organization: UUID, smtp: Use) -> None:
         smtp("smtp://127.0.0.1:9")
         queue(organization)
-        as_owner("update emails_emaillog set attempts = 7")
+        as_owner("update emails_emaillog set attempts = 31")
         run_jobs()
-        assert states() == [("failed", 8, False)]
+        assert states() == [("failed", 32, False)]
         assert "ConnectionRefusedError" in as_owner("select error from emails_emaillog")[0][0]
 
     def test_that_cannot_be_made_is_set_aside_at_once_and_visibly(self, organization: UUID) -> None:
@@ -181,7 +174,7 @@ class TestSend:
         as_owner("update emails_emaillog set status = 'sending', attempts = 1, next_attempt_at = now() + '1 minute'")
         run_jobs()
         assert states() == [("sending", 1, True)]
-        make_due()
+        sweep_up()
         assert states() == [("sent", 2, False)]
 
 
