@@ -7,7 +7,7 @@ from enum import StrEnum
 from config.kernel.errors import DomainError
 from licenses.errors import LicenseExpired, LicenseInactive, LicenseSuspended
 from licenses.models import LicenseStatus
-from subscriptions.models import SubscriptionStatus
+from subscriptions.models import ENDED_STATUSES, SubscriptionStatus
 
 
 class Standing(StrEnum):
@@ -41,26 +41,40 @@ def standing(
     return Standing.INACTIVE
 
 
-class Effect(StrEnum):
-    """What a subscription's status asks of its licence."""
+@dataclass(frozen=True)
+class Claim:
+    """What a subscription asks of its licence; `ends_sessions` also ends the leases that run."""
 
-    ACTIVATE = "activate"
-    SUSPEND = "suspend"
-    DEACTIVATE = "deactivate"
-    NONE = "none"
+    status: LicenseStatus
+    grace_period_ends_at: datetime | None = None
+    ends_sessions: bool = False
 
 
-EFFECTS: dict[str, Effect] = {
-    SubscriptionStatus.TRIALING: Effect.ACTIVATE,
-    SubscriptionStatus.ACTIVE: Effect.ACTIVATE,
-    # Dunning decides, counted by the invoice; until it has, the licence runs to the end of what was paid.
-    SubscriptionStatus.PAST_DUE: Effect.NONE,
-    SubscriptionStatus.INCOMPLETE: Effect.NONE,
-    SubscriptionStatus.UNPAID: Effect.SUSPEND,
-    SubscriptionStatus.PAUSED: Effect.SUSPEND,
-    SubscriptionStatus.CANCELED: Effect.DEACTIVATE,
-    SubscriptionStatus.INCOMPLETE_EXPIRED: Effect.DEACTIVATE,
-}
+def claim(
+    *,
+    status: str,
+    failed_payment_count: int,
+    grace_period_ends_at: datetime | None,
+    payment_returned: bool,
+    now: datetime,
+) -> Claim | None:
+    """Return what a subscription that stands like this asks for now (SPEC §5); None as long as it has not begun.
+
+    A subscription that is past due for anything but a failed renewal, a proration say, keeps a good licence good.
+    """
+    if status == SubscriptionStatus.INCOMPLETE:
+        return None
+    if status in ENDED_STATUSES:
+        return Claim(LicenseStatus.INACTIVE, ends_sessions=True)
+    if status in (SubscriptionStatus.UNPAID, SubscriptionStatus.PAUSED) or payment_returned:
+        return Claim(LicenseStatus.SUSPENDED)
+    if failed_payment_count == 0:
+        return Claim(LicenseStatus.ACTIVE)
+    if grace_period_ends_at is None:
+        return Claim(LicenseStatus.SUSPENDED, ends_sessions=True)
+    if grace_period_ends_at <= now:
+        return Claim(LicenseStatus.INACTIVE, ends_sessions=True)
+    return Claim(LicenseStatus.SUSPENDED, grace_period_ends_at)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,25 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from licenses.services import history, issuing
+from licenses.services import grace, history, issuing
 
 
 @task("licenses.apply_subscription")
 def apply_subscription(organization_id: str, subscription_id: str) -> None:
     """Bring a licence to what its subscription asks for."""
     issuing.apply_subscription(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@task("licenses.end_grace")
+def end_grace(organization_id: str, subscription_id: str) -> None:
+    """End a licence whose grace is over unpaid."""
+    grace.end(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@periodic("licenses.find_graces_over", cron="* * * * *")
+def find_graces_over() -> None:
+    """Find the licences whose grace is over."""
+    grace.find_over()
 
 
 @periodic("licenses.record_lapsed_sessions", cron="* * * * *")

@@ -48,6 +48,29 @@ class WebhookRefused(DomainError):
     detail = "The signature does not fit."
 
 
+class WebhookOfOtherMode(WebhookRefused):
+    """An event of Stripe's test mode reached the live service, or the other way round: it is not ours."""
+
+    code = "webhook_livemode_mismatch"
+    detail = "The event is not of this service's mode."
+
+
+class WebhookEventNotFound(DomainError):
+    """No stored event has this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "webhook_event_not_found"
+    detail = "There is no such webhook event."
+
+
+class WebhookEventForgotten(DomainError):
+    """The event was applied long ago, and its payload is gone."""
+
+    kind = Kind.GONE
+    code = "webhook_event_forgotten"
+    detail = "The payload of this event has been deleted; it cannot be applied again."
+
+
 class PaymentProviderUnavailable(DependencyUnavailable):
     """Stripe did not answer, or said that it cannot right now."""
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from subscriptions.errors import CheckoutNotFound, PlanNotFound
-from subscriptions.models import LIVE_STATUSES, CheckoutSession, Plan, Subscription
+from subscriptions.models import LIVE_STATUSES, CheckoutSession, Invoice, Plan, Subscription
 
 
 def list_plans() -> QuerySet[Plan]:
@@ -31,8 +31,8 @@ def list_subscriptions() -> QuerySet[Subscription]:
 
 
 def find_live_subscription() -> Subscription | None:
-    """Return the current organization's live subscription, or None."""
-    return list_subscriptions().filter(status__in=LIVE_STATUSES).first()
+    """Return the current organization's live subscription, or None; a duplicate that is being undone is none."""
+    return list_subscriptions().filter(status__in=LIVE_STATUSES, duplicate_of=None).first()
 
 
 def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscription:
@@ -41,6 +41,11 @@ def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscripti
     if lock:
         subscriptions = subscriptions.select_for_update(of=("self",), no_key=True)
     return subscriptions.get(id=subscription_id)
+
+
+def list_invoices() -> QuerySet[Invoice]:
+    """Return the current organization's invoices, newest first."""
+    return Invoice.objects.order_by("-stripe_created_at", "-id")
 
 
 def get_checkout_organization(*, stripe_session_id: str) -> UUID:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from subscriptions.services import customers, webhooks
+from subscriptions.services import customers, duplicates, event_sweep, reconcile, webhooks
 
 
 @task("subscriptions.create_customer")
@@ -18,7 +18,31 @@ def process_webhook_event(event_id: str) -> None:
     webhooks.process(event_id=UUID(event_id))
 
 
+@task("subscriptions.undo_duplicate")
+def undo_duplicate(organization_id: str, subscription_id: str) -> None:
+    """Cancel a second subscription at Stripe and pay back what it took."""
+    duplicates.undo(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
 @periodic("subscriptions.sweep_webhooks", cron="* * * * * */30")
 def sweep_webhooks() -> None:
     """Wake the events that are due and have no job."""
     webhooks.sweep()
+
+
+@periodic("subscriptions.sweep_missed_events", cron="23 * * * *")
+def sweep_missed_events() -> None:
+    """Ask Stripe for events that never reached us."""
+    event_sweep.sweep()
+
+
+@periodic("subscriptions.reconcile", cron="41 3 * * *")
+def reconcile_subscriptions() -> None:
+    """Compare every subscription with Stripe's, and repair what differs."""
+    reconcile.compare(repair=True)
+
+
+@periodic("subscriptions.forget_old_payloads", cron="7 4 * * *")
+def forget_old_payloads() -> None:
+    """Forget the payloads of events that were applied long ago."""
+    webhooks.forget_old()

@@ -92,7 +92,15 @@ def _jobs() -> JobManager:
 
 
 def run_worker(*, until_idle: bool = False) -> None:
-    """Run jobs until SIGTERM, or, with `until_idle`, only those that are due now (for tests)."""
+    """Run jobs until SIGTERM, or, with `until_idle`, only those that are due now.
+
+    The latter is for tests, which depend on no time of day: nothing periodic is among its jobs.
+    """
     once = {"wait": False, "install_signal_handlers": False, "listen_notify": False, "concurrency": 1}
     with _app.replace_connector(_app.connector.get_worker_connector()) as app:  # type: ignore[attr-defined]
-        app.run_worker(**(once if until_idle else {}))
+        periodic_tasks = app.periodic_registry.periodic_tasks
+        app.periodic_registry.periodic_tasks = {} if until_idle else periodic_tasks
+        try:
+            app.run_worker(**(once if until_idle else {}))
+        finally:
+            app.periodic_registry.periodic_tasks = periodic_tasks

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from organizations.models import Organization
+from organizations.models import Organization, OrganizationStatus
 
 
 def lock(*, organization_id: UUID) -> Organization:
@@ -19,6 +19,14 @@ def set_stripe_customer(*, organization_id: UUID, customer_id: str) -> None:
     Organization.objects.filter(id=organization_id, stripe_customer_id=None).update(stripe_customer_id=customer_id)
 
 
+def forget_stripe_customer(*, organization_id: UUID, customer_id: str) -> bool:
+    """Forget a customer that is gone at Stripe, so that the next checkout makes another; return whether it was ours."""
+    ours = Organization.objects.filter(id=organization_id, stripe_customer_id=customer_id)
+    return ours.update(stripe_customer_id=None) > 0
+
+
 def set_status(*, organization_id: UUID, status: str) -> None:
-    """Set the organization's status."""
-    Organization.objects.filter(id=organization_id).update(status=status)
+    """Set the organization's status; one that staff suspended or that is closed stays so, paid for or not."""
+    Organization.objects.filter(
+        id=organization_id, status__in=[OrganizationStatus.ACTIVE, OrganizationStatus.PAST_DUE]
+    ).update(status=status)

@@ -30,8 +30,14 @@ LIVE_STATUSES = (
 )
 
 
+ENDED_STATUSES = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
+
+
 class Subscription(models.Model):
-    """One Stripe subscription; by `stripe_fetched_at` older news never overwrites newer."""
+    """One Stripe subscription; by `stripe_fetched_at`, when the last fetch ended, older news never overwrites newer.
+
+    The last five fields are what `services.standing` makes of its invoices; licences follow them.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
@@ -44,14 +50,31 @@ class Subscription(models.Model):
     current_period_end = models.DateTimeField(null=True)
     trial_end = models.DateTimeField(null=True)
     cancel_at_period_end = models.BooleanField(default=False)
+    cancel_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    duplicate_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     stripe_fetched_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
+    failed_payment_count = models.PositiveIntegerField(default=0, db_default=0)
+    grace_period_ends_at = models.DateTimeField(null=True)
+    paid_until = models.DateTimeField(null=True)
+    last_paid_at = models.DateTimeField(null=True)
+    payment_returned = models.BooleanField(default=False, db_default=False)
 
     objects = TenantManager["Subscription"]()
 
     class Meta:
         ordering = ["-id"]
         indexes = [models.Index(fields=["organization", "status"], name="subscription_by_organization")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=models.Q(
+                    status__in=["trialing", "active", "past_due", "unpaid", "paused"], duplicate_of=None
+                ),
+                name="one_live_subscription",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.stripe_subscription_id} {self.status}"

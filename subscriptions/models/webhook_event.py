@@ -15,12 +15,17 @@ class WebhookStatus(models.TextChoices):
 
 
 class WebhookEvent(models.Model):
-    """One event, stored before it is answered, applied once; whose it is comes out when it is applied."""
+    """One event, stored before it is answered, applied once; whose it is comes out when it is applied.
+
+    The payload is forgotten after 90 days; the id stays, so that a late repetition is still known.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     stripe_event_id = models.CharField(max_length=128, unique=True)
     event_type = models.CharField(max_length=80)
-    payload = models.JSONField()
+    payload = models.JSONField(null=True)
+    occurred_at = models.DateTimeField(null=True)
+    api_version = models.CharField(max_length=40, blank=True, db_default="")
     status = models.CharField(max_length=16, choices=WebhookStatus, default=WebhookStatus.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)

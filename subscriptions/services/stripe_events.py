@@ -1,163 +1,150 @@
-"""Applies what Stripe told us: fetches the subscription as it is now, and writes that, never the event's own copy."""
+"""Leads each of Stripe's events to what it changes, and marks it completed in the same transaction."""
 
-from datetime import datetime
-from uuid import UUID
+from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from config.kernel import clock, tasks
-from config.kernel.tenancy import organization_context, system_context
-from emails.catalogue import EmailKind
-from emails.services import outbox
-from organizations.models import Organization, OrganizationStatus
-from organizations.selectors import find_for_billing, list_owners
-from organizations.services import billing_state, quotas
-from subscriptions.errors import EventNotApplicable
-from subscriptions.models import (
-    CheckoutSession,
-    CheckoutStatus,
-    Plan,
-    Subscription,
-    SubscriptionStatus,
-    WebhookEvent,
-    WebhookStatus,
+from subscriptions.models import FlagKind, Subscription, SubscriptionStatus, WebhookEvent, WebhookStatus
+from subscriptions.services import (
+    billing_mails,
+    checkout_news,
+    customers,
+    flags,
+    returned_payments,
+    subscription_sync,
 )
-from subscriptions.selectors import find_live_subscription
-from subscriptions.stripe import reads
-from subscriptions.stripe.shapes import StripeSubscription, checkout_from, subscription_id_of
-from users.services import audit
+from subscriptions.services.invoice_mirror import Failure
+from subscriptions.stripe.errors import NotAtStripe
+from subscriptions.stripe.shapes import invoice_id_of, subscription_id_of
 
-ENDED = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
-ORGANIZATION_STATUS = {
-    SubscriptionStatus.PAST_DUE: OrganizationStatus.PAST_DUE,
-    SubscriptionStatus.UNPAID: OrganizationStatus.PAST_DUE,
-    SubscriptionStatus.PAUSED: OrganizationStatus.PAST_DUE,
-}
-"""What each subscription status makes of the organization; any other leaves it, or makes it again, active."""
+Json = dict[str, Any]
+
+EVENT_TYPES = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.finalization_failed",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "charge.refunded",
+    "charge.dispute.*",
+    "customer.deleted",
+)
+"""What we ask Stripe for when we list events: at most twenty."""
 
 
 def apply(*, event: WebhookEvent) -> None:
-    """Apply one event and mark it completed in the same transaction.
+    """Apply one event and mark it completed in the same transaction; one about nothing of ours is completed unapplied.
 
-    Events about no subscription are marked completed unapplied. Raises EventNotApplicable when it cannot be applied
-    (yet), PaymentProviderUnavailable when Stripe does not answer.
+    Raises EventNotApplicable when it cannot be applied (yet), PaymentProviderUnavailable when Stripe does not answer.
     """
-    data = event.payload["data"]["object"]
-    subscription_id = subscription_id_of(event.event_type, data)
-    if event.event_type == "checkout.session.expired":
-        _expire_checkout(event, data)
-    elif subscription_id is None:
-        _complete(event)
+    payload: Json = event.payload or {}
+    about: Json = payload["data"]["object"]
+    kind = event.event_type
+    if kind in _HANDLERS:
+        _HANDLERS[kind](event, about)
+    elif kind.startswith("charge.dispute."):
+        returned_payments.note_dispute(dispute_id=about["id"], then=lambda: complete(event))
+    elif kind.startswith(("customer.subscription.", "invoice.", "checkout.session.")):
+        _sync(event, about)
     else:
-        _sync_subscription(event, subscription_id)
+        complete(event)
 
 
-def _sync_subscription(event: WebhookEvent, subscription_id: str) -> None:
-    fetched_at = clock.now()
-    # Asked before the transaction opens: nothing is locked while the network is waited for.
-    fetched = reads.fetch_subscription(subscription_id=subscription_id)
-    organization_id = _organization_of(fetched)
-    with organization_context(organization_id):
-        organization = billing_state.lock(organization_id=organization_id)
-        subscription = _write(organization, fetched, fetched_at)
-        if event.event_type == "checkout.session.completed":
-            _complete_checkout(event.payload["data"]["object"]["id"], subscription)
-        _complete(event)
-
-
-def _write(organization: Organization, fetched: StripeSubscription, fetched_at: datetime) -> Subscription:
-    """Bring our row to the state fetched at `fetched_at`, and pass the news on; newer rows and ended ones stay."""
-    plan = Plan.objects.filter(stripe_price_id=fetched.price_id).first()
-    if plan is None:
-        raise EventNotApplicable(f"no plan has the price {fetched.price_id}")
-    if fetched.status not in SubscriptionStatus.values:
-        raise EventNotApplicable(f"unknown subscription status {fetched.status}")
-    row = Subscription.objects.select_for_update(no_key=True).filter(stripe_subscription_id=fetched.id).first()
-    if row is not None and (row.stripe_fetched_at > fetched_at or row.status in ENDED):
-        return row
-    before = row.status if row is not None else None
-    if row is None:
-        row = Subscription(organization=organization, stripe_subscription_id=fetched.id)
-    row.plan = plan
-    row.stripe_customer_id = fetched.customer_id
-    row.status = fetched.status
-    row.quantity = fetched.quantity
-    row.current_period_start = fetched.current_period_start
-    row.current_period_end = fetched.current_period_end
-    row.trial_end = fetched.trial_end
-    row.cancel_at_period_end = fetched.cancel_at_period_end
-    row.stripe_fetched_at = fetched_at
-    row.save()
-    billing_state.set_status(
-        organization_id=organization.id,
-        status=ORGANIZATION_STATUS.get(SubscriptionStatus(row.status), OrganizationStatus.ACTIVE),
-    )
-    live = find_live_subscription()
-    quotas.set_allowances(organization_id=organization.id, allowances=live.plan.quotas if live else None)
-    tasks.enqueue("licenses.apply_subscription", organization_id=organization.id, subscription_id=row.id)
-    if before != row.status:
-        audit.record(
-            action="SUBSCRIPTION_CHANGED",
-            organization_id=organization.id,
-            object_type="subscription",
-            object_id=row.id,
-            before=before,
-            after=row.status,
-        )
-    if row.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
-        _confirm(organization, row)
-    return row
-
-
-def _confirm(organization: Organization, subscription: Subscription) -> None:
-    """Tell the owners, once, that the subscription has begun."""
-    trial_end = subscription.trial_end if subscription.status == SubscriptionStatus.TRIALING else None
-    for owner in list_owners(organization_id=organization.id):
-        outbox.queue(
-            organization_id=organization.id,
-            kind=EmailKind.SUBSCRIPTION_CONFIRMED,
-            recipient=owner.email,
-            dedup_key=f"subscription_confirmed:{subscription.id}:{owner.id}",
-            data={
-                "full_name": owner.full_name,
-                "organization_name": organization.name,
-                "plan_name": subscription.plan.name,
-                "max_seats": subscription.plan.max_seats,
-                "trial_ends_on": f"{trial_end:%d %B %Y}" if trial_end else "",
-            },
-        )
-
-
-def _organization_of(fetched: StripeSubscription) -> UUID:
-    """Return whose subscription it is: by our metadata, else by customer; never by e-mail."""
-    with system_context(reason="find whose subscription a webhook event is about"):
-        found = find_for_billing(
-            organization_id=fetched.metadata.get("organization_id", ""), stripe_customer_id=fetched.customer_id
-        )
-    if found is None:
-        raise EventNotApplicable(f"no organization has the customer {fetched.customer_id}")
-    return found.id
-
-
-def _complete_checkout(stripe_session_id: str, subscription: Subscription) -> None:
-    CheckoutSession.objects.filter(stripe_session_id=stripe_session_id).exclude(status=CheckoutStatus.COMPLETED).update(
-        status=CheckoutStatus.COMPLETED, subscription=subscription, completed_at=Now()
-    )
-
-
-def _expire_checkout(event: WebhookEvent, data: dict[str, object]) -> None:
-    session = checkout_from(data)
-    with system_context(reason="find whose checkout session expired"):
-        found = CheckoutSession.objects.filter(stripe_session_id=session.id).first()
-    if found is None:
-        _complete(event)
-        return
-    with organization_context(found.organization_id):
-        CheckoutSession.objects.filter(id=found.id, status=CheckoutStatus.OPEN).update(status=CheckoutStatus.EXPIRED)
-        _complete(event)
-
-
-def _complete(event: WebhookEvent) -> None:
+def complete(event: WebhookEvent) -> None:
+    """Mark an event as applied."""
     with transaction.atomic():
         WebhookEvent.objects.filter(id=event.id).update(status=WebhookStatus.COMPLETED, error="", processed_at=Now())
+
+
+def _sync(
+    event: WebhookEvent, about: Json, *, also: Callable[[Subscription], None] = lambda subscription: None
+) -> None:
+    """Bring the subscription that an event is about up to date; `also` belongs to the same transaction."""
+    subscription_id = subscription_id_of(event.event_type, about)
+    if subscription_id is None:
+        complete(event)
+        return
+
+    def then(subscription: Subscription) -> None:
+        also(subscription)
+        complete(event)
+
+    subscription_sync.sync(
+        stripe_subscription_id=subscription_id,
+        stripe_invoice_id=invoice_id_of(event.event_type, about),
+        failure=_failure(event, about),
+        then=then,
+    )
+
+
+def _failure(event: WebhookEvent, about: Json) -> Failure | None:
+    """Return the failed attempt that an event tells of: which and when only the event knows, not the invoice."""
+    if event.event_type != "invoice.payment_failed" or event.occurred_at is None:
+        return None
+    return Failure(invoice_id=about["id"], attempt=int(about.get("attempt_count") or 1), failed_at=event.occurred_at)
+
+
+def _deleted(event: WebhookEvent, about: Json) -> None:
+    """A subscription that Stripe does not even know any more has ended all the same."""
+    try:
+        _sync(event, about)
+    except NotAtStripe:
+        subscription_sync.end(stripe_subscription_id=about["id"], then=lambda: complete(event))
+
+
+def _trial_will_end(event: WebhookEvent, about: Json) -> None:
+    def also(subscription: Subscription) -> None:
+        if subscription.status == SubscriptionStatus.TRIALING and subscription.duplicate_of_id is None:
+            billing_mails.trial_ends(subscription=subscription)
+
+    _sync(event, about, also=also)
+
+
+def _finalization_failed(event: WebhookEvent, about: Json) -> None:
+    def also(subscription: Subscription) -> None:
+        flags.put_up(subscription=subscription, kind=FlagKind.INVOICE_NOT_FINALIZED, stripe_object_id=about["id"])
+
+    _sync(event, about, also=also)
+
+
+def _checkout_completed(event: WebhookEvent, about: Json) -> None:
+    _sync(event, about, also=lambda subscription: checkout_news.complete(about["id"], subscription))
+
+
+def _checkout_over(event: WebhookEvent, about: Json) -> None:
+    checkout_news.expire(stripe_session_id=about["id"], then=lambda: complete(event))
+
+
+def _refunded(event: WebhookEvent, about: Json) -> None:
+    returned_payments.note_refund(charge_id=about["id"], then=lambda: complete(event))
+
+
+def _customer_deleted(event: WebhookEvent, about: Json) -> None:
+    customers.forget(stripe_customer_id=about["id"], then=lambda: complete(event))
+
+
+_HANDLERS: dict[str, Callable[[WebhookEvent, Json], None]] = {
+    "checkout.session.completed": _checkout_completed,
+    "checkout.session.async_payment_succeeded": _checkout_completed,
+    "checkout.session.async_payment_failed": _checkout_over,
+    "checkout.session.expired": _checkout_over,
+    "customer.subscription.deleted": _deleted,
+    "customer.subscription.trial_will_end": _trial_will_end,
+    "invoice.finalization_failed": _finalization_failed,
+    "charge.refunded": _refunded,
+    "customer.deleted": _customer_deleted,
+}

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import DataError, transaction
@@ -12,18 +13,24 @@ from config.kernel import clock, tasks
 from config.kernel.errors import DependencyUnavailable, DomainError
 from config.kernel.ids import new_id
 from config.kernel.tenancy import system_context
-from subscriptions.errors import EventNotApplicable
+from subscriptions.errors import EventNotApplicable, WebhookEventForgotten, WebhookEventNotFound
 from subscriptions.models import WebhookEvent, WebhookStatus
 from subscriptions.services import stripe_events
 from subscriptions.stripe import signatures
+from subscriptions.stripe.client import API_VERSION
+from subscriptions.stripe.shapes import StripeEvent
+from users.services import audit
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 12
-FIRST_PAUSE = timedelta(seconds=10)
+OUR_TRAIN = API_VERSION.rpartition(".")[2]
+MOST_ATTEMPTS = 14
+"""The last is made about 31 hours after the first."""
+FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
 PROCESSING_AT_MOST = timedelta(minutes=2)
 """How long a worker may hold an event; after that it is taken for dead, and the event for due."""
+PAYLOADS_KEPT = timedelta(days=90)
 
 
 def receive(*, body: bytes, signature: str) -> bool:
@@ -33,11 +40,24 @@ def receive(*, body: bytes, signature: str) -> bool:
     DependencyUnavailable for a signed one that PostgreSQL cannot hold (a NUL in a text): Stripe keeps it and shows it.
     """
     event, payload = signatures.verify(body=body, signature=signature)
+    if not event.api_version.endswith(OUR_TRAIN):
+        # It is applied all the same: shapes of every train are known, and state is fetched in ours.
+        logger.warning("webhook event %.128s is of the API version %.40s", event.id, event.api_version)
+    return store(event=event, payload=payload)
+
+
+def store(*, event: StripeEvent, payload: dict[str, Any]) -> bool:
+    """Store an event and queue its processing; return False for one that is stored already.
+
+    Raises DependencyUnavailable for one that PostgreSQL cannot hold.
+    """
     row = WebhookEvent(
         id=new_id(),
         stripe_event_id=event.id,
         event_type=event.type,
         payload=payload,
+        occurred_at=event.created,
+        api_version=event.api_version[:40],
         next_attempt_at=clock.now(),
     )
     try:
@@ -86,6 +106,40 @@ def sweep() -> int:
         for event_id in due:
             tasks.enqueue("subscriptions.process_webhook_event", event_id=event_id)
     return len(due)
+
+
+def replay(*, event_id: UUID, actor_id: UUID) -> None:
+    """Apply an event again, for staff: one that failed, or one that was applied, which changes nothing.
+
+    Raises WebhookEventNotFound, WebhookEventForgotten.
+    """
+    with system_context(reason="replay a webhook event"):
+        event = WebhookEvent.objects.filter(id=event_id).first()
+        if event is None:
+            raise WebhookEventNotFound
+        if event.payload is None:
+            raise WebhookEventForgotten
+        WebhookEvent.objects.filter(id=event_id).exclude(status=WebhookStatus.PROCESSING).update(
+            status=WebhookStatus.PENDING, attempts=0, next_attempt_at=Now()
+        )
+    # Should we die here, the sweep finds the event, due and without a job.
+    with transaction.atomic():
+        tasks.enqueue("subscriptions.process_webhook_event", event_id=event_id)
+        audit.record(
+            action="WEBHOOK_EVENT_REPLAYED",
+            organization_id=None,
+            object_type="webhook_event",
+            object_id=event_id,
+            actor_id=actor_id,
+            stripe_event_id=event.stripe_event_id,
+            before=event.status,
+        )
+
+
+def forget_old() -> int:
+    """Forget the payloads of events that were applied more than 90 days ago; return how many."""
+    applied = WebhookEvent.objects.filter(status=WebhookStatus.COMPLETED, payload__isnull=False)
+    return applied.filter(received_at__lt=Now() - PAYLOADS_KEPT).update(payload=None)
 
 
 def _set_back(event: WebhookEvent, error: Exception) -> None:
