@@ -33,6 +33,16 @@ def client() -> SendGridAPIClient:
     return api
 
 
+def told(error: HTTPError) -> str:
+    """Return status and SendGrid's own words, if it found any."""
+    try:
+        faults = json.loads(error.body)["errors"]
+        words = "; ".join(f"{fault.get('field') or ''} {fault['message']}".strip() for fault in faults)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        words = str(error.reason)
+    return f"SendGrid answered {error.status_code}: {words}"[:1000]
+
+
 class SendGrid:
     """The provider of deployments; our templates, or SendGrid's dynamic ones where SENDGRID_TEMPLATES names them."""
 
@@ -62,7 +72,7 @@ class SendGrid:
                 self._api.client.suppression._(name)._(quote(address, safe="")).delete()
             except HTTPError as error:
                 if error.status_code != 404:
-                    raise ProviderUnavailable(_told(error)) from error
+                    raise ProviderUnavailable(told(error)) from error
             except (OSError, HTTPException) as error:
                 raise ProviderUnavailable(f"SendGrid did not answer: {type(error).__name__}") from error
 
@@ -117,20 +127,10 @@ def _body(message: Message) -> dict[str, Any]:
 
 def _refusal(error: HTTPError) -> Exception:
     if error.status_code in _ABOUT_THE_MAIL:
-        return MailRefused(_told(error))
+        return MailRefused(told(error))
     busy = error.status_code == 429 or error.status_code >= 500
     # Anything else is about us (a key revoked, a sender not verified, a wrong address), and is put right by people.
-    return ProviderUnavailable(_told(error), at_once=busy, retry_after=_retry_after(error))
-
-
-def _told(error: HTTPError) -> str:
-    """Return status and SendGrid's own words, if it found any."""
-    try:
-        faults = json.loads(error.body)["errors"]
-        words = "; ".join(f"{fault.get('field') or ''} {fault['message']}".strip() for fault in faults)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        words = str(error.reason)
-    return f"SendGrid answered {error.status_code}: {words}"[:1000]
+    return ProviderUnavailable(told(error), at_once=busy, retry_after=_retry_after(error))
 
 
 def _retry_after(error: HTTPError) -> float:

@@ -46,6 +46,13 @@ class TestRead:
         values = env.read(environ=COMPLETE | {"STRIPE_WEBHOOK_SECRETS": " a, b ,,c "})
         assert values["STRIPE_WEBHOOK_SECRETS"] == ["a", "b", "c"]
 
+    def test_reads_objects_of_texts_and_nothing_else(self) -> None:
+        values = env.read(environ=COMPLETE | {"SENDGRID_TEMPLATES": '{"welcome": "d-1"}'})
+        assert values["SENDGRID_TEMPLATES"] == {"welcome": "d-1"}
+        for text in ("d-1", "[]", '{"welcome": 1}', "{"):
+            with pytest.raises(ImproperlyConfigured, match="SENDGRID_TEMPLATES"):
+                env.read(environ=COMPLETE | {"SENDGRID_TEMPLATES": text})
+
 
 class TestExample:
     def test_is_fresh(self) -> None:

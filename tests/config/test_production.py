@@ -39,6 +39,7 @@ UNSAFE = {
     "FIREBASE_SYNC_USERS": ("true", "FIREBASE_SYNC_USERS is on, without"),
     "EMAIL_PROVIDER": ("mailbox", "EMAIL_PROVIDER=mailbox"),
     "SMTP_URL": ("", "SMTP_URL is empty"),
+    "SENDGRID_API_BASE": ("http://127.0.0.1:12113", "SENDGRID_API_BASE points away"),
     "EXPOSE_VERIFICATION_TOKEN": ("true", "EXPOSE_VERIFICATION_TOKEN is on"),
     "SEAT_LEASE_SECONDS": ("3600", "SEAT_LEASE_SECONDS is not the 360"),
 }
@@ -66,7 +67,9 @@ print(json.dumps(told))
 def verdicts() -> dict[str, object]:
     """Return what production says to safe settings, to each unsafe one alone, and to all of them."""
     all_at_once = {name: value for name, (value, _) in UNSAFE.items() if name not in ("SMTP_URL",)}
-    trials = {"safe": SAFE, "all": SAFE | all_at_once, **{name: SAFE | {name: UNSAFE[name][0]} for name in UNSAFE}}
+    sendgrid = SAFE | {"EMAIL_PROVIDER": "sendgrid", "SMTP_URL": ""}
+    trials = {"sendgrid": sendgrid, "keyed": sendgrid | {"SENDGRID_API_KEY": "SG.x"}}
+    trials |= {"safe": SAFE, "all": SAFE | all_at_once, **{name: SAFE | {name: UNSAFE[name][0]} for name in UNSAFE}}
     done = subprocess.run(
         [sys.executable, "-c", TRIAL],
         input=json.dumps(list(trials.values())),
@@ -90,6 +93,10 @@ class TestProduction:
         assert told.startswith("Refusing to start")
         assert UNSAFE[name][1] in told
         assert len(told.splitlines()) == 2, "nothing else is wrong with it"
+
+    def test_sends_through_sendgrid_with_a_key_only(self, verdicts: dict[str, object]) -> None:
+        assert "SENDGRID_API_KEY is empty" in str(verdicts["sendgrid"])
+        assert verdicts["keyed"] == verdicts["safe"]
 
     def test_names_everything_unsafe_at_once(self, verdicts: dict[str, object]) -> None:
         for name in set(UNSAFE) - {"SMTP_URL"}:
