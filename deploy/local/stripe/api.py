@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock, gate, idempotency, switches
+from deploy.local.stripe import clock, faults, gate, idempotency, switches
 from deploy.local.stripe.context import API_VERSION, Context, Operation
 from deploy.local.stripe.errors import ApiError, CardDeclined, internal, unrecognized_url
 from deploy.local.stripe.expand import expand
@@ -69,6 +69,16 @@ class Api:
         gate.authenticate(request, self._api_key)
         gate.check_version(request)
         operation, ids = self._route(request)
+        with self._store.transaction() as tx:
+            fault = faults.meet(tx, request.method, request.path)
+        if fault is not None and not fault.commit:
+            raise fault.strike()
+        answer = self._carry_out(request, request_id, operation, ids)
+        if fault is not None:
+            raise fault.strike()
+        return answer
+
+    def _carry_out(self, request: Request, request_id: str, operation: Operation, ids: dict[str, Any]) -> Answer:
         raw = gate.read_params(request)
         params = Hash(operation.params, operation.required).read(raw, "")
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.local.stripe import switches
+from deploy.local.stripe import owing, switches
 from deploy.local.stripe.errors import no_such
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.params import Type
@@ -53,7 +52,7 @@ class Context:
 
     def emit(self, event_type: str, snapshot: Json, previous: Json | None = None) -> None:
         """Record an event with the object as it is now, and owe it to each endpoint that subscribes to its type."""
-        copies = 2 if switches.read(self.tx)["duplicate"] else 1
+        switched = switches.read(self.tx)
         endpoints = [
             endpoint["id"]
             for endpoint in self.tx.select("webhook_endpoint", "json_extract(doc, '$.status') = 'enabled'")
@@ -63,23 +62,20 @@ class Context:
         if previous is not None:
             data["previous_attributes"] = previous
         event: Json = {
-            "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
             "created": self.now,
             "data": data,
-            "livemode": False,
+            "livemode": switched["livemode"],
             "pending_webhooks": len(endpoints),
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
             "type": event_type,
         }
-        self.tx.insert(event)
-        for endpoint in endpoints * copies:
-            self.tx.sql.execute(
-                "INSERT INTO deliveries (event, endpoint, status, next_at) VALUES (?, ?, 'pending', ?)",
-                # Deliveries go by real time, for they reach a real receiver, however far the clock was moved.
-                (event["id"], endpoint, time.time()),
-            )
+        for _ in range(2 if switched["twin"] else 1):
+            twin = {"id": new_id("evt"), **event}
+            self.tx.insert(twin)
+            for endpoint in endpoints * (2 if switched["duplicate"] else 1):
+                owing.add(self.tx, twin, endpoint, switched)
 
 
 def _previous(doc: Json, changes: Json) -> Json:

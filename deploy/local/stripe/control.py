@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import switches
+from deploy.local.stripe import faults, older_shapes, switches, webhook_endpoints
 from deploy.local.stripe.store import Store
 
 
@@ -25,6 +25,10 @@ class Control:
             Rule("/_local/deliveries", endpoint=self.list_deliveries, methods=["GET"]),
             Rule("/_local/events", endpoint=self.list_events, methods=["GET"]),
             Rule("/_local/events/<event_id>/redeliver", endpoint=self.redeliver, methods=["POST"]),
+            Rule("/_local/endpoint", endpoint=self.set_version, methods=["POST"]),
+            Rule("/_local/faults", endpoint=self.list_faults, methods=["GET"]),
+            Rule("/_local/faults", endpoint=self.order_fault, methods=["POST"]),
+            Rule("/_local/faults", endpoint=self.clear_faults, methods=["DELETE"]),
             Rule("/_local/switches", endpoint=self.show_switches, methods=["GET"]),
             Rule("/_local/switches", endpoint=self.set_switches, methods=["POST"]),
         ]
@@ -68,6 +72,34 @@ class Control:
         with self._store.transaction() as tx:
             now = switches.write(tx, request.get_json(silent=True))
         return _json({"error": f"Send some of {switches.OFF} as JSON."}, 400) if now is None else _json(now)
+
+    def set_version(self, request: Request) -> Response:
+        """Speak an older version to the webhook endpoint from now on: `{"api_version": "2025-03-31.basil"}`."""
+        version = (request.get_json(silent=True) or {}).get("api_version")
+        if version not in older_shapes.VERSIONS:
+            return _json({"error": f"Send api_version, one of {older_shapes.VERSIONS}, as JSON."}, 400)
+        with self._store.transaction() as tx:
+            webhook_endpoints.speak(tx, version)
+        return _json({"api_version": version})
+
+    def list_faults(self, request: Request) -> Response:
+        """What the next API calls will meet."""
+        with self._store.transaction() as tx:
+            return _json({"faults": faults.ordered(tx)})
+
+    def order_fault(self, request: Request) -> Response:
+        """One more fault, for example `{"answer": 429, "path": "/v1/customers*", "times": 3}`."""
+        with self._store.transaction() as tx:
+            fault = faults.order(tx, request.get_json(silent=True))
+        if fault is None:
+            return _json({"error": f"Send some of {faults.BLANK} as JSON; answer: one of {faults.ANSWERS}."}, 400)
+        return _json(fault)
+
+    def clear_faults(self, request: Request) -> Response:
+        """No more faults."""
+        with self._store.transaction() as tx:
+            faults.clear(tx)
+        return _json({"faults": []})
 
 
 def _json(doc: dict[str, Any], status: int = 200) -> Response:

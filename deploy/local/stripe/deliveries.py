@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from deploy.local.stripe import switches
+from deploy.local.stripe import older_shapes, switches
 from deploy.local.stripe.store import Json, Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,10 @@ class Deliveries:
         """What is due now and not on its way; at most as many as there are senders, so order mostly holds."""
         with self._store.transaction() as tx, self._busy_lock:
             switched = switches.read(tx)
-            free = (1 if switched["reverse"] else SENDERS) - len(self._busy)
+            free = (1 if switched["reverse"] or switched["shuffle"] else SENDERS) - len(self._busy)
             if free <= 0 or switched["paused"]:
                 return []
-            order = "seq DESC" if switched["reverse"] else "seq"
+            order = "random()" if switched["shuffle"] else "seq DESC" if switched["reverse"] else "seq"
             rows = tx.sql.execute(
                 f"SELECT * FROM deliveries WHERE status = 'pending' AND next_at <= ? ORDER BY {order} LIMIT ?",  # noqa: S608
                 (time.time(), SENDERS * 2),
@@ -113,7 +113,8 @@ class Deliveries:
                 event, endpoint = tx.find(row["event"]), tx.find(row["endpoint"])
                 if event is not None and endpoint is not None:
                     secret = tx.hidden(row["endpoint"])["secret"]
-                    taken.append(Due(row["seq"], row["attempts"], event, endpoint["url"], secret))
+                    spoken = older_shapes.spoken(tx, event, endpoint["api_version"])
+                    taken.append(Due(row["seq"], row["attempts"], spoken, endpoint["url"], secret))
                     self._busy.add(row["seq"])
             return taken
 

@@ -22,7 +22,7 @@ class PortalPage:
         self._base_url = base_url
 
     def answer(self, request: Request, session_id: str) -> Response:
-        """GET shows the page. POST `action=cancel|keep` with `subscription`, or `action=card` with `card`, then 303 back."""
+        """GET shows it; POST `action=cancel|keep` with `subscription`, or `action=card` with `card`, changes it."""
         with self._store.transaction() as tx:
             ctx = Context(tx, clock.now(tx), self._base_url)
             session = tx.find(session_id, "billing_portal.session")

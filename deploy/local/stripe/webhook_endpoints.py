@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.local.stripe import clock
 from deploy.local.stripe.context import API_VERSION
-from deploy.local.stripe.store import Json, Store
+from deploy.local.stripe.store import Json, Store, Transaction
 
 ENDPOINT_ID = "we_standin"
 # What the product subscribes to (what `stripe_events` applies); Stripe sends an endpoint nothing else.
@@ -31,6 +31,13 @@ SUBSCRIBED = (
     "invoice.payment_failed",
     "invoice.payment_succeeded",
 )
+
+
+def speak(tx: Transaction, version: str) -> None:
+    """Deliver in the shapes of this API version from now on; the next start speaks the pinned one again."""
+    endpoint = tx.find(ENDPOINT_ID)
+    if endpoint is not None:
+        tx.update({**endpoint, "api_version": version})
 
 
 def register(store: Store, url: str, secret: str) -> None:

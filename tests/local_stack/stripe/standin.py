@@ -93,7 +93,7 @@ class Standin:
         self._last_event = taken[-1]["id"] if taken else self._last_event
         return taken
 
-    def control(self, path: str, **body: Any) -> dict[str, Any]:
+    def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         """POST to one of the /_local routes."""
         answer = HTTP.post(f"{self.url}/_local/{path}", json=body)
         assert answer.status_code == 200, answer.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.local.stripe.context import Context, Operation
-from deploy.local.stripe.errors import invalid
+from deploy.local.stripe.errors import invalid, no_such
 from deploy.local.stripe.listing import Filter, page
 from deploy.local.stripe.params import EXPAND, PAGE, Bool, ListOf, Text, TimeRange
 from deploy.local.stripe.store import Json
@@ -14,8 +14,11 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 
 def retrieve(ctx: Context, params: dict[str, Any], event: str) -> Json:
-    """One event, with the number of endpoints that have not taken it yet."""
-    return _with_pending(ctx, ctx.get("event", event, in_path=True))
+    """One event of the last 30 days, with the number of endpoints that have not taken it yet."""
+    doc = ctx.get("event", event, in_path=True)
+    if doc["created"] < ctx.now - KEPT_SECONDS:
+        raise no_such("event", event, in_path=True)
+    return _with_pending(ctx, doc)
 
 
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:
