@@ -41,6 +41,14 @@ class CheckoutNotFound(DomainError):
     detail = "There is no such checkout session."
 
 
+class CheckoutUnderWay(DomainError):
+    """Somebody of the organization opens another checkout at this very moment; one of the two has to wait."""
+
+    kind = Kind.CONFLICT
+    code = "checkout_under_way"
+    detail = "Another checkout of your organization is being opened at this moment. Try again shortly."
+
+
 class WebhookRefused(DomainError):
     """The body is not a fresh event signed by Stripe with one of our secrets."""
 

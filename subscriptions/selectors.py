@@ -48,6 +48,13 @@ def list_invoices() -> QuerySet[Invoice]:
     return Invoice.objects.order_by("-stripe_created_at", "-id")
 
 
+def had_trial(*, organization_id: UUID) -> bool:
+    """Return whether the organization, or any that one of its owners owns, has had a trial: there is one for each."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT had_trial(%s)", [organization_id])
+        return bool(cursor.fetchone()[0])
+
+
 def get_checkout_organization(*, stripe_session_id: str) -> UUID:
     """Return whose Checkout session this is, known before any context can be set; raises CheckoutNotFound."""
     with connection.cursor() as cursor:

@@ -1,22 +1,38 @@
-"""Buying a plan: opening a visit to Stripe's Checkout page."""
+"""Buying a plan: opening a visit to Stripe's Checkout page, or leading back to the one that is open.
 
+At most one page of an organization can be paid, however many tabs ask for whatever plans: its open visit is a row,
+claimed under its lock (`checkout_visits`). What is another plan's is closed at Stripe before the next is claimed. A
+visit whose session nobody has written down yet is asked for again under the same idempotency key, so that it is known
+and can be closed: a process that dies in between leaves no page that can be paid.
+"""
+
+import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 
-from config.kernel.ids import new_id
-from config.kernel.tenancy import organization_context
-from organizations.models import QuotaName
-from organizations.services import quotas
-from subscriptions.errors import CancelRedirectNotAllowed, RedirectNotAllowed, SubscriptionExists
+from subscriptions.errors import (
+    CancelRedirectNotAllowed,
+    CheckoutUnderWay,
+    PaymentProviderUnavailable,
+    RedirectNotAllowed,
+)
 from subscriptions.models import CheckoutSession
-from subscriptions.selectors import find_live_subscription, get_plan
-from subscriptions.services import customers
-from subscriptions.stripe import gateway
+from subscriptions.selectors import get_plan
+from subscriptions.services import checkout_visits, customers
+from subscriptions.services.checkout_visits import Claim, Wish
+from subscriptions.stripe import checkouts
+from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
+from subscriptions.stripe.shapes import StripeCheckout
+
+logger = logging.getLogger(__name__)
 
 SESSION_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
+MOST_ROUNDS = 4
+"""How often others may get in between before a caller is told so."""
+RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -30,41 +46,77 @@ class OpenCheckout:
 def open_checkout(
     *, organization_id: UUID, user_id: UUID, plan_reference: str, success_url: str | None, cancel_url: str | None
 ) -> OpenCheckout:
-    """Open a Checkout session for a plan, with its trial.
+    """Return the organization's one open Checkout session, for this plan; with a trial, the first time.
 
-    Raises PlanNotFound, SubscriptionExists, QuotaExceeded, RedirectNotAllowed, PaymentProviderUnavailable.
+    Raises PlanNotFound, SubscriptionExists, QuotaExceeded, RedirectNotAllowed, CheckoutUnderWay,
+    PaymentProviderUnavailable.
     """
     base = f"{settings.PUBLIC_URL}/api/v1/checkout"
     success_url = success_url or f"{base}/success?session_id={SESSION_PLACEHOLDER}"
     cancel_url = cancel_url or f"{base}/cancel"
-    if not _allowed(success_url):
+    if not is_allowed(success_url):
         raise RedirectNotAllowed
-    if not _allowed(cancel_url):
+    if not is_allowed(cancel_url):
         raise CancelRedirectNotAllowed
-    plan = get_plan(reference=plan_reference)
-    with organization_context(organization_id):
-        if find_live_subscription() is not None:
-            raise SubscriptionExists
-        quotas.leave_room(name=QuotaName.LICENSES, allowances=plan.quotas)
-    customer_id = customers.ensure_customer(organization_id=organization_id)
-    checkout_id = new_id()
-    session = gateway.create_checkout(
-        customer_id=customer_id,
-        price_id=plan.stripe_price_id or "",
-        trial_days=plan.trial_days,
-        metadata={"organization_id": str(organization_id), "user_id": str(user_id), "plan_id": str(plan.id)},
-        success_url=success_url,
-        cancel_url=cancel_url,
-        idempotency_key=f"checkout:{checkout_id}",
-    )
-    with organization_context(organization_id):
-        CheckoutSession.objects.create(
-            id=checkout_id, organization_id=organization_id, plan=plan, stripe_session_id=session.id
-        )
-    return OpenCheckout(session.url, session.id)
+    wish = Wish(organization_id, user_id, get_plan(reference=plan_reference), success_url, cancel_url)
+    for _ in range(MOST_ROUNDS):
+        claim = checkout_visits.claim(wish=wish)
+        if claim.under_way and not claim.fits:
+            raise CheckoutUnderWay(retry_after=RETRY_AFTER_SECONDS)
+        session = _at_stripe(claim)
+        if session is not None and session.status == "open" and claim.fits:
+            if checkout_visits.record(visit=claim.visit, stripe_session_id=session.id):
+                return OpenCheckout(session.url, session.id)
+            raise CheckoutUnderWay(retry_after=RETRY_AFTER_SECONDS)
+        _close(claim.visit, session)
+    raise CheckoutUnderWay(retry_after=RETRY_AFTER_SECONDS)
 
 
-def _allowed(url: str) -> bool:
-    """Return whether Checkout may send people back to this URL's origin."""
+def is_allowed(url: str) -> bool:
+    """Return whether people may be sent back to this URL: its origin is ours or on the list."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" in {settings.PUBLIC_URL, *settings.CHECKOUT_REDIRECT_ORIGINS}
+
+
+def _at_stripe(claim: Claim) -> StripeCheckout | None:
+    """Return the visit's session as it stands at Stripe, opening it if nobody has; None if there is none any more."""
+    visit = claim.visit
+    if visit.stripe_session_id is not None:
+        return checkouts.fetch(session_id=visit.stripe_session_id)
+    customer_id = claim.stripe_customer_id or customers.ensure_customer(organization_id=visit.organization_id)
+    if claim.abandoned:
+        # Its key may be forgotten, or answer for ever with the failure it met first.
+        return checkouts.find_open(customer_id=customer_id, visit_id=visit.id)
+    try:
+        return _open(visit, customer_id)
+    except (NotAtStripe, RefusedByStripe) as refusal:
+        logger.exception("Stripe refuses to open checkout %s", visit.id)
+        checkout_visits.close(visit=visit)
+        raise PaymentProviderUnavailable from refusal
+
+
+def _open(visit: CheckoutSession, customer_id: str) -> StripeCheckout:
+    return checkouts.create(
+        customer_id=customer_id,
+        price_id=visit.stripe_price_id,
+        trial_days=visit.trial_days,
+        metadata={
+            "organization_id": str(visit.organization_id),
+            "user_id": str(visit.user_id),
+            "plan_id": str(visit.plan_id),
+            "checkout_id": str(visit.id),
+        },
+        success_url=visit.success_url,
+        cancel_url=visit.cancel_url,
+        idempotency_key=f"checkout:{visit.id}",
+    )
+
+
+def _close(visit: CheckoutSession, session: StripeCheckout | None) -> None:
+    """Make sure that a visit can be paid no longer; raises SubscriptionExists if it has just been."""
+    if session is not None and session.status == "open":
+        session = checkouts.expire(session_id=session.id, idempotency_key=f"expire:{visit.id}")
+    if session is not None and session.status == "complete":
+        checkout_visits.complete(visit=visit, stripe_subscription_id=session.subscription_id)
+    else:
+        checkout_visits.close(visit=visit)

@@ -1,10 +1,8 @@
 """What we have Stripe do, each with a plain frozen answer; `client` says what may go wrong."""
 
-from typing import Any
 from uuid import UUID
 
 from subscriptions.stripe import client
-from subscriptions.stripe.shapes import StripeCheckout, checkout_from
 
 
 def create_customer(*, organization_id: UUID, name: str, email: str, idempotency_key: str) -> str:
@@ -17,39 +15,6 @@ def create_customer(*, organization_id: UUID, name: str, email: str, idempotency
         patience=client.SOMEBODY_WAITS,
     )
     return customer.id
-
-
-def create_checkout(
-    *,
-    customer_id: str,
-    price_id: str,
-    trial_days: int,
-    metadata: dict[str, str],
-    success_url: str,
-    cancel_url: str,
-    idempotency_key: str,
-) -> StripeCheckout:
-    """Open a Checkout session in subscription mode; `metadata` goes on the session and on the subscription."""
-    subscription_data: dict[str, Any] = {"metadata": metadata}
-    if trial_days:
-        subscription_data["trial_period_days"] = trial_days
-        subscription_data["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
-    parameters: Any = {
-        "mode": "subscription",
-        "customer": customer_id,
-        "client_reference_id": metadata["organization_id"],
-        "line_items": [{"price": price_id, "quantity": 1}],
-        "metadata": metadata,
-        "subscription_data": subscription_data,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-    }
-    session = client.write(
-        lambda stripe, options: stripe.v1.checkout.sessions.create(parameters, options),
-        idempotency_key=idempotency_key,
-        patience=client.SOMEBODY_WAITS,
-    )
-    return checkout_from(session.to_dict())
 
 
 def ensure_price(*, lookup_key: str, product_name: str, amount_cents: int, currency: str, interval: str) -> str:

@@ -51,7 +51,11 @@ class CheckoutViewSet(ApiViewSet):
 
     @extend_schema(
         summary="Open a Stripe Checkout session",
-        description="Send the person to `checkout_url`; the licence is issued when Stripe says that it is paid.",
+        description=(
+            "Send the person to `checkout_url`; the licence is issued when Stripe says that it is paid. An organization"
+            " has one open session: asked for the same again, it is answered again; asked for another plan, it is "
+            "closed, so that two tabs cannot both pay. There is one trial for an organization and its owners."
+        ),
         parameters=[ORGANIZATION_HEADER],
         request=shapes.OpenCheckoutSerializer,
         responses={
@@ -61,6 +65,7 @@ class CheckoutViewSet(ApiViewSet):
                 failures.SubscriptionExists,
                 QuotaExceeded,
                 failures.RedirectNotAllowed,
+                failures.CheckoutUnderWay,
                 failures.PaymentProviderUnavailable,
                 *NOT_ADMITTED,
                 PermissionDenied,
