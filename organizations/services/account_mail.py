@@ -76,10 +76,11 @@ def at_home(user: User) -> AbstractContextManager[None]:
     return organization_context(user.default_organization_id)
 
 
-def _enqueue(job: str, user: User | None) -> None:
+def _enqueue(job: str, user_id: UUID | None) -> None:
+    nobody = new_id()
     with transaction.atomic():
         # Nobody to write to is a job as well, so that neither the answer nor its time tells.
-        tasks.enqueue(job, user_id=user.id if user is not None else new_id())
+        tasks.enqueue(job, user_id=user_id or nobody)
 
 
 def _queue(user: User, kind: EmailKind, data: dict[str, str], *, recipient: str | None = None) -> None:

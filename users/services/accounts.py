@@ -94,9 +94,9 @@ def verify_email(*, token: str) -> tuple[User, bool]:
     return user, newly
 
 
-def find_unverified(*, email: str) -> User | None:
-    """Return the active user of this address if it is still to be verified, else None."""
-    return User.objects.filter(email=normalize_email(email), email_verified_at=None, status=UserStatus.ACTIVE).first()
+def find_unverified(*, email: str) -> UUID | None:
+    """Return the id of the active user of this address if it is still to be verified, else None."""
+    return _id_of(email, email_verified_at=None)
 
 
 def update_profile(*, user: User, full_name: str | None = None, default_organization_id: UUID | None = None) -> User:
@@ -111,9 +111,9 @@ def update_profile(*, user: User, full_name: str | None = None, default_organiza
     return user
 
 
-def find_active(*, email: str) -> User | None:
-    """Return the active user of an address, or None."""
-    return User.objects.filter(email=normalize_email(email), status=UserStatus.ACTIVE).first()
+def find_active(*, email: str) -> UUID | None:
+    """Return the id of the active user of an address, or None."""
+    return _id_of(email)
 
 
 def lock_by_email(*, email: str) -> User | None:
@@ -128,6 +128,12 @@ def mark_verified(*, user: User, default_organization_id: UUID) -> None:
         _audit("EMAIL_VERIFIED", user.id)
         firebase_sync.request(user_id=user.id)
     user.refresh_from_db()
+
+
+def _id_of(email: str, **also: None) -> UUID | None:
+    # The id alone: whether a whole user is read and built could be told from the time of the answer.
+    found = User.objects.filter(email=normalize_email(email), status=UserStatus.ACTIVE, **also)
+    return found.values_list("id", flat=True).first()
 
 
 def _audit(action: str, user_id: UUID, **data: bool) -> None:
