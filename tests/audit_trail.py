@@ -15,6 +15,7 @@ from django.db import transaction
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from tests.api.beneath import as_owner
+from tests.concurrency.together import wait_until
 from tests.jobs import as_role
 from tests.plugins import servers
 from users.services import audit, audit_sealing
@@ -49,10 +50,22 @@ def append_many(organization_id: UUID, count: int) -> None:
     )
 
 
-def seal() -> int:
-    """Seal what is due, as the worker; return how many entries that was."""
+def seal(*, amid: bool = False) -> int:
+    """Seal what is due, as the worker; return how many entries that was.
+
+    Not `amid` transactions that go on: the server has some of its own (autovacuum), which hold sealing up for a moment.
+    """
+    if not amid:
+        let_others_finish()
     with as_role("worker"):
         return audit_sealing.seal_all()
+
+
+def let_others_finish() -> None:
+    """Return when every transaction that goes on now is over."""
+    ((latest,),) = as_owner("select pg_current_xact_id()::text")
+    over = "select pg_snapshot_xmin(pg_current_snapshot()) > %s::text::xid8"
+    wait_until(lambda: bool(as_owner(over, latest)[0][0]))
 
 
 def sealed(organization_id: UUID | None = None, count: int = 5) -> UUID:
