@@ -42,8 +42,14 @@ def django_db_setup() -> None:
     """Replace pytest-django's test database: ours was migrated by the bootstrap command, as in a deployment."""
 
 
+@pytest.fixture(scope="session")
+def _without_admin() -> None:
+    """Take away what the bootstrap command left, so that the first test finds what every other one does."""
+    _empty()
+
+
 @pytest.fixture
-def db(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def db(_without_admin: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Allow the database, as the role `coditect_app`, committed for real; every row is gone afterwards.
 
     Nothing is wrapped in a transaction that is rolled back: what a test sees is what another process would see.
@@ -52,6 +58,10 @@ def db(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         yield
         for connection in connections.all(initialized_only=True):
             connection.close()
+    _empty()
+
+
+def _empty() -> None:
     with psycopg.connect(servers.current().postgres.url("migrator"), autocommit=True) as owner:
         owner.execute(_EMPTY)
 
