@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -79,6 +80,20 @@ class User(AbstractBaseUser):
     def is_staff(self) -> bool:
         """Whether Django's admin lets this user in."""
         return self.is_platform_admin and self.is_active
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Return whether this is the user's password; a hash in an old form is brought to today's.
+
+        Only where it is still the one that was compared: Django would write the old password over one that was set
+        meanwhile.
+        """
+        compared = self.password
+
+        def upgrade(password: str) -> None:
+            self.password = make_password(password)
+            User.objects.filter(id=self.id, password=compared).update(password=self.password)
+
+        return check_password(raw_password, compared, upgrade)
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Return whether Django's admin shows an object: to platform admins, all of it."""

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from users.errors import EmailTaken, EmailUnchanged
 from users.models import TokenPurpose, User
 from users.models.user import normalize_email
-from users.services import audit, firebase_sync, one_time_tokens, sessions
+from users.services import audit, firebase_sync, one_time_tokens, sessions, still_signed_in
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Changed:
 def ask(*, user: User, email: str) -> Asked:
     """Make the token that confirms the new address, with the same work whether or not it is taken.
 
-    An older token of the kind is void. Raises EmailUnchanged.
+    An older token of the kind is void. Raises EmailUnchanged, and NotAuthenticated when the user's sign-ins have been
+    ended meanwhile.
     """
     email = normalize_email(email)
     if email == user.email:
         raise EmailUnchanged
     with transaction.atomic(savepoint=False):
+        still_signed_in.refuse_overtaken(user, locked=still_signed_in.lock(user))
         taken = User.objects.filter(email=email).exists()
         token = one_time_tokens.issue(user=user, purpose=TokenPurpose.CHANGE_EMAIL, email=email)
         _audit("EMAIL_CHANGE_ASKED", user.id)

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from users.errors import InvalidCredentials, WeakPassword
 from users.models import TokenPurpose, User
-from users.services import audit, one_time_tokens, sessions
+from users.services import audit, one_time_tokens, sessions, still_signed_in
 from users.services.sessions import SignedIn
 
 
@@ -26,7 +26,8 @@ def reset(*, token: str, password: str) -> User:
 def change(*, signed_in: SignedIn, current_password: str, new_password: str) -> None:
     """Set a new password for a signed-in user; the session or sign-in at Firebase they ask from stays, others end.
 
-    Raises InvalidCredentials for a wrong current password, WeakPassword.
+    Raises InvalidCredentials for a wrong current password, WeakPassword, and NotAuthenticated when another password was
+    set meanwhile: the one that was compared is then the old one.
     """
     user = signed_in.user
     if not user.check_password(current_password):
@@ -54,7 +55,8 @@ def _set(user: User, password: str | None, *, action: str, keep: SignedIn | None
 
     The links that are still about, to set a password and to change the address, are void.
     """
-    locked = User.objects.select_for_update(no_key=True).get(id=user.id)
+    locked = still_signed_in.lock(user)
+    still_signed_in.refuse_overtaken(user, locked=locked)
     locked.set_password(password)
     locked.save(update_fields=["password"])
     sessions.end_all(

@@ -4,6 +4,8 @@ How much guessing is possible: whoever has the password may try 5 codes at once,
 an hour a try, until the owner's next good code. That is at most 35 tries in the first day and 24 in each after it, of
 which each hits one of 3 codes in a million: 0.011 % in the first day, 0.008 % in any other. PostgreSQL counts, so that
 neither several pods nor the loss of Redis let one more through.
+
+What changes a second factor locks the user, and raises NotAuthenticated when their sign-in has ended meanwhile.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from config.kernel import clock, envelope
 from users import totp
 from users.errors import MfaAlreadyEnabled, MfaAttemptsExceeded, MfaCodeInvalid, MfaNotEnabled, RecoveryCodeInvalid
 from users.models import Authenticator, User
-from users.services import audit, recovery_codes, sessions
+from users.services import audit, recovery_codes, sessions, still_signed_in
 
 FREE_ATTEMPTS = 5
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 30, 3600
@@ -35,7 +37,9 @@ def begin(*, user: User) -> Enrollment:
     """Give a user a new secret for their app, in place of one that was never confirmed. Raises MfaAlreadyEnabled."""
     secret = totp.new_secret()
     with transaction.atomic(savepoint=False):
-        _refuse_enabled(_lock(user))
+        locked = still_signed_in.lock(user)
+        _refuse_enabled(locked)
+        still_signed_in.refuse_overtaken(user, locked=locked)
         Authenticator.objects.update_or_create(
             user=user, defaults={"secret": envelope.wrap(secret, *_context(user.id))}
         )
@@ -49,8 +53,9 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
     MfaCodeInvalid.
     """
     with transaction.atomic(savepoint=False):
-        locked = _lock(user)
+        locked = still_signed_in.lock(user)
         _refuse_enabled(locked)
+        still_signed_in.refuse_overtaken(user, locked=locked)
         begun = Authenticator.objects.filter(user=locked).first()
         if begun is None:
             raise MfaNotEnabled
@@ -67,8 +72,10 @@ def confirm(*, user: User, session_id: UUID, code: str) -> list[str]:
 def renew_recovery_codes(*, user: User) -> list[str]:
     """Return a new set of recovery codes in place of the old one; raises MfaNotEnabled."""
     with transaction.atomic(savepoint=False):
-        if not _lock(user).mfa_enabled:
+        locked = still_signed_in.lock(user)
+        if not locked.mfa_enabled:
             raise MfaNotEnabled
+        still_signed_in.refuse_overtaken(user, locked=locked)
         _audit("MFA_RECOVERY_CODES_RENEWED", user.id)
         return recovery_codes.renew(user=user)
 
@@ -79,9 +86,10 @@ def disable(*, user: User, session_id: UUID) -> None:
     Raises MfaNotEnabled.
     """
     with transaction.atomic(savepoint=False):
-        locked = _lock(user)
+        locked = still_signed_in.lock(user)
         if not locked.mfa_enabled:
             raise MfaNotEnabled
+        still_signed_in.refuse_overtaken(user, locked=locked)
         Authenticator.objects.filter(user=locked).delete()
         recovery_codes.void(user=locked)
         sessions.end_all(user=locked, keep=session_id, reason="mfa_disabled")
@@ -138,12 +146,6 @@ update users_authenticator set attempts = attempts + 1, next_attempt_at = clock_
                else least(%(longest)s, %(first)s * 2 ^ least(attempts + 1 - %(free)s, 20)) end)
 where user_id = %(user)s and confirmed_at is not null and next_attempt_at <= clock_timestamp()
 """
-
-
-def _lock(user: User) -> User:
-    """Return the user with their authenticator; the row's lock makes any two changes of it wait for each other."""
-    User.objects.select_for_update(no_key=True).get(id=user.id)
-    return User.objects.select_related("authenticator").get(id=user.id)
 
 
 def _refuse_enabled(user: User) -> None:
