@@ -30,6 +30,8 @@ urlpatterns = [
     path("reset-password", pages.mailed_link, {"page": "reset_password"}),
     path("change-email", pages.mailed_link, {"page": "change_email"}),
     path("invitation", pages.mailed_link, {"page": "invitation"}),
+    # Django's own would end no session and leave no trace.
+    path("django-admin/password_change/", pages.nowhere),
     path("django-admin/", admin.site.urls),
 ]
 

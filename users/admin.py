@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from config.kernel.tenancy import system_context
 from users.models import User
-from users.services import firebase_sync
+from users.services import audit, firebase_sync
 
 
 @admin.register(User)
@@ -32,4 +32,12 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         """Write the status through the system door: the web's own role may not."""
         with system_context(reason="staff change the status of an account"):
             obj.save(update_fields=["status"])
+        audit.record(
+            action="USER_STATUS_CHANGED",
+            organization_id=None,
+            actor_id=request.user.pk,
+            object_type="user",
+            object_id=obj.id,
+            status=obj.status,
+        )
         firebase_sync.request(user_id=obj.id)

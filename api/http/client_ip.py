@@ -21,6 +21,8 @@ def client_ip(request: Request | HttpRequest) -> str | None:
         if len(hops) >= trusted:
             candidate = hops[-trusted]
     try:
-        return str(ipaddress.ip_address(candidate))
+        address = ipaddress.ip_address(candidate.partition("%")[0])  # without the name of our own network card
     except ValueError:
         return None
+    # An IPv4 address as a socket for both shows it; with that prefix the whole of IPv4 would be one household of IPv6.
+    return str(getattr(address, "ipv4_mapped", None) or address)

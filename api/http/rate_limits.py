@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,12 +34,16 @@ class RateLimited(DomainError):
 
 @dataclass(frozen=True)
 class Limit:
-    """So often per key; a key of None is not counted. `guards_credentials`: counted in the process without Redis."""
+    """So often per key; a key of None is not counted. `guards_credentials`: counted in the process without Redis.
+
+    Limits with the same `counted_as` count together, whichever way is taken to the same thing; others by action.
+    """
 
     rate: str
     key: KeyOf
     per: str
     guards_credentials: bool = False
+    counted_as: str = ""
 
 
 def limited(*limits: Limit) -> Callable[[Action], Action]:
@@ -48,9 +52,7 @@ def limited(*limits: Limit) -> Callable[[Action], Action]:
     def decorate(action: Action) -> Action:
         @functools.wraps(action)
         def checked(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
-            if settings.RATELIMIT_ENABLE:
-                for limit in limits:
-                    _check(action.__qualname__, limit, request)
+            check(action.__qualname__, limits, request)
             return action(view, request, *args, **kwargs)
 
         checked.rate_limits = limits  # type: ignore[attr-defined]  # read by the schema
@@ -86,14 +88,36 @@ def by_user(request: Request) -> str | None:
     return str(user_id) if user_id else by_ip(request)
 
 
+def sign_in_limits(account: KeyOf) -> tuple[Limit, ...]:
+    """Return the limits of signing in by password to the account that a request names; they count together."""
+    return (
+        Limit("10/m", by_ip, "IP", guards_credentials=True, counted_as="sign-in"),
+        Limit("5/m", account, "account", guards_credentials=True, counted_as="sign-in"),
+        # The delay grows: whoever keeps on guessing waits for the hour.
+        Limit("30/h", account, "account", guards_credentials=True, counted_as="sign-in"),
+    )
+
+
+PROOFS = (
+    Limit("10/m", by_user, "user", guards_credentials=True, counted_as="proofs"),
+    Limit("60/h", by_user, "user", guards_credentials=True, counted_as="proofs"),
+)
+"""For what a session can try a password or a code by: whoever has stolen one shall not guess at each in turn."""
+
 GENERAL = Limit("600/m", by_user, "user, else IP")
 """For every action without limits of its own."""
 
 
 def check_general(request: Request) -> None:
     """Count the request towards its caller's general limit; raises RateLimited."""
+    check("any", (GENERAL,), request)
+
+
+def check(name: str, limits: Iterable[Limit], request: Request) -> None:
+    """Count the request towards each limit, under the action's name; raises RateLimited by the first exceeded."""
     if settings.RATELIMIT_ENABLE:
-        _check("any", GENERAL, request)
+        for limit in limits:
+            _check(name, limit, request)
 
 
 def count_for_organization(request: Request, belonging: Belonging) -> None:
@@ -128,7 +152,7 @@ def _check(name: str, limit: Limit, request: Request) -> None:
         return
     wait = rate_limits.hit(
         request._request,
-        group=f"{name}:{limit.per}",
+        group=f"{limit.counted_as or name}:{limit.per}",
         value=value,
         rate=Rate(limit.rate),
         guards_credentials=limit.guards_credentials,

@@ -79,3 +79,8 @@ def local_mailbox(request: HttpRequest) -> HttpResponse:
 
 def _asks_for_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """Answer for an address that a package brings along and that is not served here."""
+    raise Http404

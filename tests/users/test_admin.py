@@ -34,6 +34,8 @@ class TestUserAdmin:
             ("suspended", False, customer.email)
         ]
         assert User.objects.filter(email="other@example.com").count() == 0
+        trace = "select object_id::text, data from users_auditentry where action = 'USER_STATUS_CHANGED'"
+        assert as_owner(trace) == [(customer.user_id, {"status": "suspended"})]
 
     def test_is_closed_to_customers(self) -> None:
         customer = sign_up()

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import django_ratelimit.core
 import pytest
 from django.test import Client, override_settings
+from rest_framework.test import APIClient
 
 from tests import journey
 from tests.api.beneath import as_owner
@@ -66,5 +67,42 @@ class TestStaffSignIn:
             assert sign_in(email=" STAFF@example.com") == 200, "the sixth is not looked at, though it is right"
         assert sign_in() == IN
 
+    def test_is_counted_together_with_the_apis(self, staff: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = time.time()
+        monkeypatch.setattr(django_ratelimit.core, "time", SimpleNamespace(time=lambda: now))
+        wrong = {"email": staff.email, "password": "Wrong-Horse-1"}
+        with override_settings(RATELIMIT_ENABLE=True):
+            elsewhere = APIClient(REMOTE_ADDR="192.0.2.1")
+            assert [elsewhere.post("/api/v1/auth/login", wrong).status_code for _ in range(5)] == [401] * 5
+            assert sign_in() == 200
+
+    def test_leaves_a_trace(self, secured: Secured) -> None:
+        sign_in(code=secured.app.code())
+        trace = "select actor_id::text, data from users_auditentry where action = 'STAFF_SIGNED_IN'"
+        assert as_owner(trace) == [(secured.customer.user_id, {"amr": "pwd otp"})]
+
+    def test_waits_for_the_address_to_be_verified(self, staff: Customer) -> None:
+        as_owner("update users_user set email_verified_at = null")
+        assert sign_in() == 200
+
     def test_shows_a_field_for_the_code(self) -> None:
         assert b'name="code"' in Client().get(LOGIN).content
+
+
+class TestStaffSession:
+    @pytest.fixture
+    def browser(self, staff: Customer) -> Client:
+        """Return the browser of a platform admin who is signed in by password alone."""
+        browser = Client()
+        browser.post(f"{LOGIN}?next=/django-admin/", {"username": staff.email, "password": PASSWORD})
+        assert browser.get("/django-admin/").status_code == 200
+        return browser
+
+    def test_ends_with_every_other_when_a_second_factor_is_switched_on(self, browser: Client, staff: Customer) -> None:
+        enable(staff)
+        assert browser.get("/django-admin/").status_code == 302
+
+    def test_does_not_change_the_password(self, browser: Client) -> None:
+        sent = {"old_password": PASSWORD, "new_password1": "Another-Horse-2", "new_password2": "Another-Horse-2"}
+        assert browser.post("/django-admin/password_change/", sent).status_code == 404
+        assert sign_in() == IN

@@ -6,6 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from config.kernel.ids import new_id
 
@@ -94,6 +95,11 @@ class User(AbstractBaseUser):
             User.objects.filter(id=self.id, password=compared).update(password=self.password)
 
         return check_password(raw_password, compared, upgrade)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return what a session of Django's pages is bound to: raising the token version ends those as well."""
+        bound_to = f"{self.token_version} {self.password}"
+        return salted_hmac("users.session", bound_to, secret=secret, algorithm="sha256").hexdigest()
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Return whether Django's admin shows an object: to platform admins, all of it."""

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import session, signed_in
-from api.http.rate_limits import Limit, by_user, limited
+from api.http.rate_limits import PROOFS, limited
 from api.http.schema import errors, page_of
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import auth as shapes
@@ -59,7 +59,7 @@ class MeViewSet(ApiViewSet):
             **errors(failures.InvalidCredentials, failures.WeakPassword, body=True, auth=True),
         },
     )
-    @limited(Limit("10/m", by_user, "user", guards_credentials=True))
+    @limited(*PROOFS)
     def change_password(self, request: Request) -> Response:
         """Set the new password."""
         credentials.change_password(signed_in=session(request), **self.parse(shapes.ChangePasswordSerializer, request))

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api.http.client_ip import client_ip
 from api.http.idempotency import idempotent
-from api.http.rate_limits import Limit, by_body, by_ip, limited
+from api.http.rate_limits import Limit, by_body, by_ip, limited, sign_in_limits
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import auth as shapes
@@ -26,12 +26,6 @@ PER_ADDRESS = (
     Limit("3/h", by_body("email"), "address", guards_credentials=True),
     # One caller may not have mails sent to many either.
     Limit("20/m", by_ip, "IP", guards_credentials=True),
-)
-LOGIN = (
-    Limit("10/m", by_ip, "IP", guards_credentials=True),
-    Limit("5/m", by_body("email"), "account", guards_credentials=True),
-    # The delay grows: whoever keeps on guessing waits for the hour.
-    Limit("30/h", by_body("email"), "account", guards_credentials=True),
 )
 
 
@@ -135,7 +129,7 @@ class AuthViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
-    @limited(*LOGIN)
+    @limited(*sign_in_limits(by_body("email")))
     def login(self, request: Request) -> Response:
         """Start a session."""
         return _signed_in(sign_in.login(**self.parse(shapes.LoginSerializer, request), **_caller(request)))

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.authentication import session, session_id, signed_in
-from api.http.rate_limits import Limit, by_user, limited
+from api.http.rate_limits import PROOFS, Limit, by_user, limited
 from api.http.schema import errors
 from api.http.step_up import stepped_up
 from api.http.views import ApiViewSet
@@ -16,10 +16,6 @@ from users import errors as failures
 from users import selectors
 from users.services import second_factor as factors
 
-PROOFS = (
-    Limit("10/m", by_user, "user", guards_credentials=True),
-    Limit("60/h", by_user, "user", guards_credentials=True),
-)
 SHOWN_ONCE = {"Cache-Control": "no-store"}
 
 

@@ -64,6 +64,15 @@ class TestLogin:
         ]
         assert answers[-1] == 429
 
+    def test_tells_ipv4_addresses_apart_on_a_socket_for_both(self) -> None:
+        answers = [
+            APIClient(REMOTE_ADDR=f"::ffff:192.0.2.{number}")
+            .post("/api/v1/auth/login", {**WRONG, "email": f"nobody{number}@example.com"})
+            .status_code
+            for number in range(1, 12)
+        ]
+        assert answers == [401] * 11
+
     def test_without_redis_is_limited_by_the_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter(lambda: NOW))
         servers.current().redis.kill()
@@ -84,6 +93,12 @@ class TestSecondFactor:
     def test_at_step_up_is_limited_per_user(self) -> None:
         api = journey.sign_up().api
         assert statuses(api, 11, "/api/v1/auth/step-up", {"password": "Wrong-Horse-1"}) == [401] * 10 + [429]
+
+    def test_and_password_are_counted_together_wherever_a_session_may_guess(self) -> None:
+        api = journey.sign_up().api
+        guess = {"current_password": "Wrong-Horse-1", "new_password": "Another-Horse-2"}
+        assert statuses(api, 6, "/api/v1/auth/step-up", {"password": "Wrong-Horse-1"}) == [401] * 6
+        assert statuses(api, 5, "/api/v1/auth/change-password", guess) == [401] * 4 + [429]
 
     def test_is_bounded_by_postgresql_when_redis_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rate_limits, "_in_process", ProcessCounter(lambda: NOW))
