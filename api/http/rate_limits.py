@@ -88,6 +88,17 @@ def by_user(request: Request) -> str | None:
     return str(user_id) if user_id else by_ip(request)
 
 
+def by_user_and_body(*fields: str) -> KeyOf:
+    """Count by signed-in user together with body fields; not counted when one is missing or no text."""
+    fields_of = by_body(*fields)
+
+    def key(request: Request) -> str | None:
+        values = fields_of(request)
+        return None if values is None else f"{by_user(request)}|{values}"
+
+    return key
+
+
 def sign_in_limits(account: KeyOf) -> tuple[Limit, ...]:
     """Return the limits of signing in by password to the account that a request names; they count together."""
     return (

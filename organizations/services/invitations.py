@@ -33,18 +33,18 @@ LIFETIME = timedelta(days=7)
 _PURPOSE = "invitation"
 
 
-def invite(*, organization_id: UUID, inviter: User, inviter_role: str, email: str, role: str) -> Invitation:
+def invite(*, organization_id: UUID, inviter: User, email: str, role: str) -> Invitation:
     """Invite an address; an open invitation of the same address is replaced, and its link with it.
 
     Raises PermissionDenied for a role above the inviter's, AlreadyMember, QuotaExceeded when all who are invited could
     not join.
     """
-    if not may_grant(role=inviter_role, granted=role):
-        raise PermissionDenied().within(organization_id)
     email = normalize_email(email)
     token = secrets.token_urlsafe(32)
     with organization_context(organization_id):
         organization = get_organization(organization_id=organization_id, lock=True)
+        if not may_grant(role=members.role_of(user_id=inviter.id), granted=role):
+            raise PermissionDenied().within(organization_id)
         if Membership.objects.filter(user__email=email).exists():
             raise AlreadyMember
         Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(revoked_at=Now())

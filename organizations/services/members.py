@@ -23,10 +23,11 @@ def add(*, organization_id: UUID, user: User, role: str, actor_id: UUID | None) 
     return membership
 
 
-def change_role(*, organization_id: UUID, actor_id: UUID, actor_role: str, user_id: UUID, role: str) -> Membership:
+def change_role(*, organization_id: UUID, actor_id: UUID, user_id: UUID, role: str) -> Membership:
     """Give a member another role. Raises MemberNotFound, PermissionDenied, LastOwner."""
     with organization_context(organization_id):
         membership = _lock(organization_id, user_id)
+        actor_role = role_of(user_id=actor_id)
         if not may_grant(role=actor_role, granted=membership.role) or not may_grant(role=actor_role, granted=role):
             raise PermissionDenied
         if role != Role.OWNER:
@@ -37,14 +38,14 @@ def change_role(*, organization_id: UUID, actor_id: UUID, actor_role: str, user_
     return membership
 
 
-def remove(*, organization_id: UUID, actor_id: UUID, actor_role: str, user_id: UUID) -> None:
+def remove(*, organization_id: UUID, actor_id: UUID, user_id: UUID) -> None:
     """Take a member out of the organization and its teams; members may take themselves out.
 
     Raises MemberNotFound, PermissionDenied, LastOwner.
     """
     with organization_context(organization_id):
         membership = _lock(organization_id, user_id)
-        if user_id != actor_id and not may_grant(role=actor_role, granted=membership.role):
+        if user_id != actor_id and not may_grant(role=role_of(user_id=actor_id), granted=membership.role):
             raise PermissionDenied
         _keep_an_owner(membership)
         TeamMembership.objects.filter(user_id=user_id).delete()
@@ -66,6 +67,15 @@ def transfer_ownership(*, organization_id: UUID, owner_id: UUID, to_user_id: UUI
         heir.save(update_fields=["role"])
         owner.save(update_fields=["role"])
         _audit("OWNERSHIP_TRANSFERRED", heir, owner_id)
+
+
+def role_of(*, user_id: UUID) -> str:
+    """Return the role of a user in the current organization, empty for whoever is no member.
+
+    Asked behind the organization's lock, it is the one that counts: who acts may have lost theirs since they were let
+    in, to somebody who acted at the same moment.
+    """
+    return Membership.objects.filter(user_id=user_id).values_list("role", flat=True).first() or ""
 
 
 def _lock(organization_id: UUID, user_id: UUID) -> Membership:

@@ -4,9 +4,11 @@ from uuid import UUID
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
+from organizations.errors import PermissionDenied
 from organizations.models import Organization, OrganizationStatus
+from organizations.roles import Permission, allows
 from organizations.selectors import get_organization
-from organizations.services import data_keys, founding
+from organizations.services import data_keys, founding, members
 from users.models import User
 from users.services import audit
 
@@ -41,10 +43,13 @@ def change(
 def close(*, organization_id: UUID, actor_id: UUID) -> None:
     """Close the organization for good: nobody belongs to it any more, and its data keys are destroyed.
 
-    What was encrypted under them cannot be read again, here or in any backup that does not hold the keys.
+    What was encrypted under them cannot be read again, here or in any backup that does not hold the keys. Raises
+    PermissionDenied for whoever is no owner any more.
     """
     with organization_context(organization_id):
         organization = get_organization(organization_id=organization_id, lock=True)
+        if not allows(role=members.role_of(user_id=actor_id), permission=Permission.TRANSFER_OWNERSHIP):
+            raise PermissionDenied().within(organization_id)
         organization.status = OrganizationStatus.CLOSED
         organization.save(update_fields=["status"])
         data_keys.destroy(organization_id=organization_id)

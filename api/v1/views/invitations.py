@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from api.http.authentication import signed_in, viewer_id
 from api.http.idempotency import idempotent
+from api.http.rate_limits import Limit, by_user, by_user_and_body, limited
 from api.http.schema import errors, page_of
 from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import member_of
@@ -48,6 +49,11 @@ class InvitationViewSet(ApiViewSet):
             **errors(*DENIED, failures.AlreadyMember, failures.QuotaExceeded, body=True, auth=True),
         },
     )
+    @limited(
+        # Whom we write to may never have heard of us: each invitation is a mail, in words of the inviter's.
+        Limit("5/h", by_user_and_body("email"), "user and address"),
+        Limit("100/h", by_user, "user"),
+    )
     @stepped_up_when(Sends("role", Role.OWNER))
     @idempotent
     def create(self, request: Request, organization: str) -> Response:
@@ -56,7 +62,6 @@ class InvitationViewSet(ApiViewSet):
         sent = invitations.invite(
             organization_id=member.organization_id,
             inviter=signed_in(request),
-            inviter_role=member.role,
             **self.parse(shapes.InviteSerializer, request),
         )
         return Response(shapes.InvitationSerializer(sent).data, status=201)

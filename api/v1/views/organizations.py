@@ -162,7 +162,6 @@ class MemberViewSet(ApiViewSet):
         changed = members.change_role(
             organization_id=member.organization_id,
             actor_id=signed_in(request).id,
-            actor_role=member.role,
             user_id=uuid_in_path(user_id),
             **self.parse(shapes.RoleSerializer, request),
         )
@@ -180,7 +179,5 @@ class MemberViewSet(ApiViewSet):
         leaving = uuid_in_path(user_id)
         permission = Permission.READ if leaving == user.id else Permission.MANAGE_MEMBERS
         member = member_of(request, organization, permission)
-        members.remove(
-            organization_id=member.organization_id, actor_id=user.id, actor_role=member.role, user_id=leaving
-        )
+        members.remove(organization_id=member.organization_id, actor_id=user.id, user_id=leaving)
         return Response(status=204)

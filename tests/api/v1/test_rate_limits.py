@@ -126,6 +126,16 @@ class TestFirebase:
         assert answers == [404] * 10 + [429]
 
 
+class TestInvitations:
+    def test_to_one_address_are_limited_per_inviter(self) -> None:
+        first, other = journey.sign_up(), journey.sign_up()
+        body = {"email": "grace@example.com"}
+        path = f"/api/v1/organizations/{first.organization_id}/invitations"
+        assert statuses(first.api, 6, path, body) == [201] * 5 + [429]
+        assert statuses(first.api, 1, path, {"email": "Grace@Example.com"}) == [429]
+        assert statuses(other.api, 1, f"/api/v1/organizations/{other.organization_id}/invitations", body) == [201]
+
+
 class TestProxies:
     def test_the_callers_own_header_is_not_believed(self) -> None:
         api = APIClient(REMOTE_ADDR="192.0.2.1")
