@@ -59,7 +59,7 @@ VARIABLES = {
     ),
     "grace_ends_on": Variable("the day until which a licence works unpaid", "11 November 2026"),
     "codes_left": Variable("how many recovery codes are left", "7"),
-    "link": Variable("where the button leads", "https://coditect.example/app/billing"),
+    "link": Variable("where the button leads", "https://cloud.coditect.example/link"),
 }
 """Every variable that templates may name, each with one meaning in all of them."""
 

@@ -118,6 +118,14 @@ class TestLook:
         assert long == []
 
 
+class TestDocs:
+    @every_kind
+    def test_show_each_kind(self, kind: EmailKind) -> None:
+        docs = FOLDER.parents[2] / "docs"
+        assert f"[{kind}](screens/mail/{kind}.png)" in (docs / "mail.md").read_text()
+        assert (docs / f"screens/mail/{kind}.png").exists(), "python -m deploy.local.mail_screens docs/screens/mail"
+
+
 class TestCheck:
     @every_kind
     def test_takes_what_is_declared(self, kind: EmailKind) -> None:

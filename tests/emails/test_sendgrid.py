@@ -144,14 +144,17 @@ class TestAnswer:
 
 
 class TestSilence:
-    @pytest.mark.parametrize("failure", [Failure(taken=True), Failure(hang=True, taken=True)])
+    @pytest.mark.parametrize(
+        ("failure", "told"),
+        [(Failure(taken=True), "RemoteDisconnected"), (Failure(hang=True, taken=True), "TimeoutError")],
+    )
     def test_is_followed_by_no_second_mail_while_there_may_be_news(
-        self, organization: UUID, sink: Sink, failure: Failure
+        self, organization: UUID, sink: Sink, failure: Failure, told: str
     ) -> None:
         sink.failures.append(failure)
         send(organization)
         assert (states(), len(sink.mails), sink.requests) == ([("sending", 1, True)], 1, 1)
-        assert "did not answer" in row("error")[0]
+        assert row("error") == (f"SendGrid did not answer: {told}",), "ours is the patience that ends"
         assert row("next_attempt_at > now() + '4 minutes'") == (True,)
 
     def test_without_news_is_followed_by_a_second_mail_that_is_known_to_be_one(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 import time
+from typing import Any
 
 from deploy.local.sendgrid import events
 from deploy.local.sendgrid.server import Server, Sink
@@ -23,18 +24,30 @@ def main() -> None:
     server = Server(Sink(options.api_key), options.port)
     print(f"SENDGRID_API_BASE={server.url}\nSENDGRID_WEBHOOK_PUBLIC_KEYS={signer.public_key}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    told = 0
+    shown = told = 0
     try:
         while True:
             time.sleep(DELIVERED_AFTER_SECONDS)
-            fresh, told = server.sink.mails[told:], len(server.sink.mails)
-            for mail in fresh:
+            mails = list(server.sink.mails)
+            for mail in mails[shown:]:
                 print(f"{mail['body']['personalizations'][0]['to'][0]['email']}: {mail['subject']}", flush=True)
-            if fresh and options.webhook_url:
-                told_now = [events.event(mail, name) for mail in fresh for name in ("processed", "delivered")]
-                print(f"events: {events.post(options.webhook_url, signer, events.batch(*told_now))}", flush=True)
+            shown = len(mails)
+            if options.webhook_url and mails[told:] and tell(options.webhook_url, signer, mails[told:]):
+                told = len(mails)
     except KeyboardInterrupt:
         server.shutdown()
+
+
+def tell(url: str, signer: events.Signer, mails: list[dict[str, Any]]) -> bool:
+    """Say that mails were processed and delivered; return whether that was heard. If not, it is said again."""
+    body = events.batch(*(events.event(mail, name) for mail in mails for name in ("processed", "delivered")))
+    try:
+        status = events.post(url, signer, body)
+    except OSError as error:
+        print(f"events: {error}", flush=True)
+        return False
+    print(f"events: {status}", flush=True)
+    return status < 300
 
 
 if __name__ == "__main__":
