@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock, faults, gate, idempotency, switches
+from deploy.local.stripe import clock, faults, gate, idempotency, moments, switches
 from deploy.local.stripe.context import API_VERSION, Context, Operation
 from deploy.local.stripe.errors import ApiError, CardDeclined, internal, unrecognized_url
 from deploy.local.stripe.expand import expand
@@ -108,7 +108,8 @@ class Api:
         return operation, dict(ids)
 
     def _run(self, tx: Transaction, call: Call) -> tuple[str, int]:
-        ctx = Context(tx, clock.now(tx), self._base_url, call.request_id, call.key)
+        moment = moments.of_call(tx, call.operation.path, call.ids, call.params)
+        ctx = Context(tx, moment, self._base_url, call.request_id, call.key)
         try:
             doc = call.operation.handler(ctx, call.params, **call.ids)
         except CardDeclined as refusal:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock
+from deploy.local.stripe import clock, moments
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.errors import ApiError
 from deploy.local.stripe.objects import checkout_sessions
@@ -66,6 +67,8 @@ class CheckoutPage:
                 Email().read(email, "email")
             except ApiError as refusal:
                 return _form(ctx, session, refusal.message, 400)
+        # The session goes by the stand-in's time, what is begun with it by the customer's.
+        ctx = replace(ctx, now=moments.of_customer(ctx.tx, session["customer"]))
         checkout_sessions.complete(ctx, session, email, card, later=action == "pay_later")
         return _see(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
 

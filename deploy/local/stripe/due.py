@@ -33,7 +33,7 @@ class Rule:
         return (
             f"SELECT '{self.what}' AS what, id, {self.moment} AS moment, {rank} AS rank, seq FROM objects "  # noqa: S608
             f"WHERE kind = '{self.kind}' AND json_extract(doc, '$.status') IN ({states}) "
-            f"AND {self.moment} <= ?1 AND {self.condition}"
+            f"AND {self.moment} <= ?1 AND {_doc('test_clock')} IS ?2 AND {self.condition}"
         )
 
 
@@ -67,7 +67,10 @@ RULES = (
 QUERY = " UNION ALL ".join(rule.select(rank) for rank, rule in enumerate(RULES)) + " ORDER BY moment, rank, seq LIMIT 1"
 
 
-def earliest(tx: Transaction, limit: int) -> Due | None:
-    """What comes first among all that is due at `limit` (seconds) or before; None when nothing is."""
-    row = tx.sql.execute(QUERY, (limit,)).fetchone()
+def earliest(tx: Transaction, limit: int, test_clock: str | None = None) -> Due | None:
+    """What comes first among all that is due at `limit` (seconds) or before; None when nothing is.
+
+    On the test clock named, or among all that is on none.
+    """
+    row = tx.sql.execute(QUERY, (limit, test_clock)).fetchone()
     return row and Due(row["what"], row["id"], row["moment"])

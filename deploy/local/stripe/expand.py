@@ -23,7 +23,7 @@ REFERENCES = frozenset(
             "latest_charge",
             "latest_invoice",
         ),
-        *("payment_intent", "payment_method", "price", "product", "subscription"),
+        *("payment_intent", "payment_method", "price", "product", "subscription", "test_clock"),
     }
 )
 # Of a charge, the payment method is an id and nothing else.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock
+from deploy.local.stripe import moments
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.objects import cards, dunning, payment_methods
 from deploy.local.stripe.pages import render
@@ -23,7 +23,6 @@ class InvoicePage:
     def answer(self, request: Request, invoice_id: str) -> Response:
         """GET shows it. POST `action=pay` pays it in person, `decline` is a card that is refused; then 303 back."""
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
             invoice = tx.find(invoice_id, "invoice")
             if invoice is None or invoice["status"] == "draft":
                 return render("message", 404, title="Not found", message="There is no such invoice.")
@@ -31,6 +30,7 @@ class InvoicePage:
                 return _show(invoice)
             if invoice["status"] not in PAYABLE:
                 return _show(invoice, 409)
+            ctx = Context(tx, moments.of_customer(tx, invoice["customer"]), self._base_url)
             action = request.form.get("action")
             if action not in ("pay", "decline"):
                 return _show(invoice, 400)

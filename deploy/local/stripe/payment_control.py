@@ -7,10 +7,10 @@ import json
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock
+from deploy.local.stripe import moments
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.objects import cards, checkout_sessions, disputes, dunning, invoice_payments, invoices
-from deploy.local.stripe.store import Json, Store
+from deploy.local.stripe.store import Json, Store, Transaction
 
 
 class PaymentControl:
@@ -30,12 +30,18 @@ class PaymentControl:
             Rule("/_local/disputes/<dispute>", endpoint=self.decide, methods=["POST"]),
         ]
 
+    def _context(self, tx: Transaction, about: str) -> Context:
+        """At the moment it is for the customer of this object."""
+        doc = tx.find(about) or {}
+        return Context(tx, moments.of_customer(tx, doc.get("customer")), self._base_url)
+
     def show_card(self, request: Request, customer: str) -> Response:
         """What a charge of this customer meets."""
         with self._store.transaction() as tx:
             if tx.find(customer, "customer") is None:
                 return _missing("customer", customer)
-            return _json({"card": cards.state(Context(tx, clock.now(tx), self._base_url), customer)})
+            ctx = Context(tx, moments.of_customer(tx, customer), self._base_url)
+            return _json({"card": cards.state(ctx, customer)})
 
     def set_card(self, request: Request, customer: str) -> Response:
         """From now on the card is `{"card": "good|declined|requires_action|none"}`.
@@ -46,7 +52,7 @@ class PaymentControl:
         if not isinstance(given, dict) or given.get("card") not in cards.STATES or given.keys() - {"card", "retry"}:
             return _json({"error": f'Send {{"card": one of {cards.STATES}}} as JSON.'}, 400)
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
+            ctx = Context(tx, moments.of_customer(tx, customer), self._base_url)
             if tx.find(customer, "customer") is None:
                 return _missing("customer", customer)
             cards.put(ctx, customer, given["card"])
@@ -62,7 +68,7 @@ class PaymentControl:
         """
         given = request.get_json(silent=True) or {}
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
+            ctx = self._context(tx, payment)
             charge = _charge_of(ctx, payment)
             if charge is None or not charge["paid"] or charge["disputed"]:
                 return _json({"error": f"No payment that can be disputed: {payment}"}, 404)
@@ -77,7 +83,7 @@ class PaymentControl:
         if outcome not in ("succeeded", "failed"):
             return _json({"error": 'Send {"outcome": "succeeded"} or {"outcome": "failed"} as JSON.'}, 400)
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
+            ctx = self._context(tx, session)
             doc = tx.find(session, "checkout.session")
             if doc is None or not checkout_sessions.is_on_its_way(ctx, doc):
                 return _missing("session whose payment is on its way", session)
@@ -89,7 +95,7 @@ class PaymentControl:
         if outcome not in ("won", "lost"):
             return _json({"error": 'Send {"outcome": "won"} or {"outcome": "lost"} as JSON.'}, 400)
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
+            ctx = self._context(tx, dispute)
             doc = tx.find(dispute, "dispute")
             if doc is None or doc["status"] not in disputes.OPEN:
                 return _missing("open dispute", dispute)

@@ -6,7 +6,7 @@ from html import escape
 
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import clock
+from deploy.local.stripe import moments
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.objects import cards
 from deploy.local.stripe.objects.subscription_states import current_period_end, end_at
@@ -24,10 +24,10 @@ class PortalPage:
     def answer(self, request: Request, session_id: str) -> Response:
         """GET shows it; POST `action=cancel|keep` with `subscription`, or `action=card` with `card`, changes it."""
         with self._store.transaction() as tx:
-            ctx = Context(tx, clock.now(tx), self._base_url)
             session = tx.find(session_id, "billing_portal.session")
             if session is None:
                 return render("message", 404, title="Not found", message="There is no such portal session.")
+            ctx = Context(tx, moments.of_customer(tx, session["customer"]), self._base_url)
             mine = "json_extract(doc, '$.customer') = ?"
             subscriptions = tx.select("subscription", mine, (session["customer"],))
             if request.method == "POST" and request.form.get("action") == "card":

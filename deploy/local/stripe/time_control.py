@@ -9,14 +9,15 @@ from typing import Any
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from deploy.local.stripe import billing_settings, clock
+from deploy.local.stripe import billing_settings, clock, moments
 from deploy.local.stripe.periods import later
 from deploy.local.stripe.store import Json, Store
 from deploy.local.stripe.timekeeper import Timekeeper, TimeRefused
 
 USAGE = (
     'Send one of {"advance": seconds}, {"advance": {"months": 1, "days": 2, "hours": 3}}, {"to": unix seconds}, '
-    '{"follow": true}, {"stop": true|false} as JSON; "stop": true beside a move lets time stand still at its end.'
+    '{"follow": true}, {"stop": true|false} as JSON; "stop": true beside a move lets time stand still at its end; '
+    '"customer": "cus_…" beside a move moves only this one, on a clock of its own that stands still.'
 )
 
 
@@ -47,12 +48,16 @@ class TimeControl:
             happened = self._move(given) if isinstance(given, dict) else None
         except TimeRefused as refusal:
             return _json({"error": str(refusal)}, 400)
-        if happened is None:
+        except LookupError as missing:
+            return _json({"error": f"No such customer: {missing}"}, 404)
+        if happened is None or not isinstance(given, dict):
             return _json({"error": USAGE}, 400)
-        return _json({**self._clock(), "events": happened})
+        return _json({**self._clock(given.get("customer")), "events": happened})
 
     def _move(self, given: Json) -> list[Json] | None:
         """The events that the move caused, None when it makes no sense."""
+        if "customer" in given:
+            return self._move_customer(given)
         stop = given.get("stop", False)
         what = given.keys() - {"stop"}
         if type(stop) is not bool or len(what) > 1 or not given:
@@ -68,13 +73,30 @@ class TimeControl:
             if target is None:
                 return None
             self._timekeeper.move(target, stop_there=stop)
+        return self._since(begun)
+
+    def _move_customer(self, given: Json) -> list[Json] | None:
+        """Like `_move` for one customer, whose time stands still wherever it is put."""
+        if not isinstance(given["customer"], str) or len(given) != 2:
+            return None
+        with self._store.transaction() as tx:
+            begun, at = _last_seq(tx.sql), moments.of_customer(tx, given["customer"])
+        target = _target(given, at)
+        if target is None:
+            return None
+        self._timekeeper.move_customer(given["customer"], target)
+        return self._since(begun)
+
+    def _since(self, begun: int) -> list[Json]:
         with self._store.transaction() as tx:
             events = tx.select("event", "seq > ?", (begun,), "ORDER BY seq")
         return [_brief(event) for event in events]
 
-    def _clock(self) -> Json:
+    def _clock(self, customer: str | None = None) -> Json:
         with self._store.transaction() as tx:
             at = clock.read(tx)
+            if customer is not None:
+                at = clock.Clock(stopped_at=moments.of_customer(tx, customer))
         moment = datetime.fromtimestamp(at.now(), UTC).isoformat()
         return {"now": at.now(), "utc": moment, "stopped": at.stopped_at is not None, "offset": at.offset}
 

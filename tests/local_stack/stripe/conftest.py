@@ -26,6 +26,13 @@ def standin(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
         yield running
 
 
+@pytest.fixture(scope="module")
+def open_standin(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Standin]:
+    """One process that lets in any test key, for callers who bring their own."""
+    with Standin(tmp_path_factory.mktemp("stripe"), receiver.url, any_key=True) as running:
+        yield running
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[tuple[Standin, Receiver]]:
     """A process and a receiver of the test's own, to be killed, disturbed and started again."""
@@ -37,8 +44,9 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Standin, Receiver]]:
 def everything_emitted_has_stripes_shape(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test: no API answer, event or webhook that it caused may differ from the SDK's classes."""
     used: list[tuple[Standin, Receiver]] = []
-    if "standin" in request.fixturenames:
-        used.append((request.getfixturevalue("standin"), request.getfixturevalue("receiver")))
+    for name in ("standin", "open_standin"):
+        if name in request.fixturenames:
+            used.append((request.getfixturevalue(name), request.getfixturevalue("receiver")))
     if "fresh" in request.fixturenames:
         used.append(request.getfixturevalue("fresh"))
     yield

@@ -55,6 +55,22 @@ PARAMS = {
     "POST /v1/invoices/<invoice>/mark_uncollectible": (
         "_invoice_mark_uncollectible_params.InvoiceMarkUncollectibleParams"
     ),
+    "POST /v1/invoices": "_invoice_create_params.InvoiceCreateParams",
+    "POST /v1/invoices/<invoice>": "_invoice_update_params.InvoiceUpdateParams",
+    "DELETE /v1/invoices/<invoice>": "_invoice_delete_params.InvoiceDeleteParams",
+    "POST /v1/invoices/<invoice>/send": "_invoice_send_invoice_params.InvoiceSendInvoiceParams",
+    "POST /v1/invoiceitems": "_invoice_item_create_params.InvoiceItemCreateParams",
+    "DELETE /v1/invoiceitems/<invoiceitem>": "_invoice_item_delete_params.InvoiceItemDeleteParams",
+    "DELETE /v1/products/<product>": "_product_delete_params.ProductDeleteParams",
+    "POST /v1/test_helpers/test_clocks": "test_helpers._test_clock_create_params.TestClockCreateParams",
+    "GET /v1/test_helpers/test_clocks": "test_helpers._test_clock_list_params.TestClockListParams",
+    "GET /v1/test_helpers/test_clocks/<test_clock>": (
+        "test_helpers._test_clock_retrieve_params.TestClockRetrieveParams"
+    ),
+    "DELETE /v1/test_helpers/test_clocks/<test_clock>": "test_helpers._test_clock_delete_params.TestClockDeleteParams",
+    "POST /v1/test_helpers/test_clocks/<test_clock>/advance": (
+        "test_helpers._test_clock_advance_params.TestClockAdvanceParams"
+    ),
     "GET /v1/invoice_payments": "_invoice_payment_list_params.InvoicePaymentListParams",
     "GET /v1/invoice_payments/<payment>": "_invoice_payment_retrieve_params.InvoicePaymentRetrieveParams",
     "GET /v1/customers/<customer>/payment_methods": (

@@ -11,6 +11,7 @@ from deploy.local.stripe.objects import (
     invoice_items,
     invoice_payments,
     invoices,
+    manual_invoices,
     payment_intents,
     payment_methods,
     portal_sessions,
@@ -19,6 +20,7 @@ from deploy.local.stripe.objects import (
     products,
     refunds,
     subscriptions,
+    test_clocks,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -30,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *invoice_items.OPERATIONS,
     *previews.OPERATIONS,
     *invoices.OPERATIONS,
+    *manual_invoices.OPERATIONS,
     *invoice_changes.OPERATIONS,
     *invoice_payments.OPERATIONS,
     *payment_methods.OPERATIONS,
@@ -38,5 +41,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *refunds.OPERATIONS,
     *disputes.OPERATIONS,
     *portal_sessions.OPERATIONS,
+    *test_clocks.OPERATIONS,
     *events.OPERATIONS,
 )

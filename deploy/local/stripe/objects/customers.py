@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from deploy.local.stripe.context import Context, Operation, merge_metadata
 from deploy.local.stripe.ids import new_id
 from deploy.local.stripe.listing import Filter, page
-from deploy.local.stripe.objects import payment_methods, subscription_states
+from deploy.local.stripe.objects import invoices, payment_methods, subscription_states
 from deploy.local.stripe.params import EXPAND, PAGE, Choice, Email, Hash, Metadata, Text, TimeRange, Type
 from deploy.local.stripe.store import Json
 
@@ -26,7 +27,9 @@ FIELDS: dict[str, Type] = EXPAND | {
 
 def create(ctx: Context, params: dict[str, Any]) -> Json:
     """A new customer; Stripe does not mind two with one e-mail address, so neither do we."""
-    customer_id = new_id("cus")
+    customer_id, test_clock = new_id("cus"), params.get("test_clock")
+    if test_clock is not None:
+        ctx = replace(ctx, now=ctx.get("test_helpers.test_clock", test_clock, param="test_clock")["frozen_time"])
     customer: Json = {
         "id": customer_id,
         "object": "customer",
@@ -54,7 +57,7 @@ def create(ctx: Context, params: dict[str, Any]) -> Json:
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": params.get("tax_exempt", "none"),
-        "test_clock": None,
+        "test_clock": test_clock,
     }
     ctx.create(customer, event="customer.created")
     if "payment_method" in params:
@@ -87,6 +90,7 @@ def delete(ctx: Context, params: dict[str, Any], customer: str) -> Json:
     """Delete for good: its running subscriptions end at once, what was billed stays."""
     doc = ctx.get("customer", customer, in_path=True)
     subscription_states.end_all_of(ctx, customer)
+    invoices.stop_collecting_from(ctx, customer)
     gone: Json = {"id": customer, "object": "customer", "deleted": True}
     ctx.tx.update(gone)
     ctx.emit("customer.deleted", doc)
@@ -125,7 +129,7 @@ def _address(given: dict[str, Any] | None) -> Json | None:
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/customers", create, FIELDS | {"payment_method": Text()}),
+    Operation("POST", "/v1/customers", create, FIELDS | {"payment_method": Text(), "test_clock": Text()}),
     Operation("GET", "/v1/customers", list_all, PAGE | {"email": Email(), "created": TimeRange()}),
     Operation("GET", "/v1/customers/<customer>", retrieve, EXPAND),
     Operation("POST", "/v1/customers/<customer>", update, FIELDS),

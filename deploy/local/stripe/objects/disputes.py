@@ -12,7 +12,7 @@ from deploy.local.stripe.params import EXPAND, PAGE, Bool, Hash, Metadata, Text,
 from deploy.local.stripe.periods import DAY
 from deploy.local.stripe.store import Json
 
-OPEN = ("needs_response", "under_review")
+OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
 # What decides a dispute in Stripe's test mode: these very words as evidence.
 EVIDENCE = {"winning_evidence": "won", "losing_evidence": "lost"}
 REASONS = (
@@ -34,8 +34,8 @@ EVIDENCE_FIELDS = (
 )
 
 
-def begin(ctx: Context, charge: Json, reason: str, amount: int) -> Json:
-    """The bank takes the money back; there are a week and a half to answer."""
+def begin(ctx: Context, charge: Json, reason: str, amount: int, *, inquiry: bool = False) -> Json:
+    """The bank takes the money back, or only asks about it; there are ten days to answer."""
     dispute: Json = {
         "id": new_id("du"),
         "object": "dispute",
@@ -54,25 +54,33 @@ def begin(ctx: Context, charge: Json, reason: str, amount: int) -> Json:
             "submission_count": 0,
             "submission_method": "not_submitted",
         },
-        "is_charge_refundable": False,
+        "is_charge_refundable": inquiry,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "83"},
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": "visa",
+                "network_reason_code": "83",
+            },
             "type": "card",
         },
         "reason": reason,
-        "status": "needs_response",
+        "status": "warning_needs_response" if inquiry else "needs_response",
     }
-    ctx.change(charge, {"disputed": True})
+    ctx.change(charge, {"disputed": not inquiry})
     ctx.create(dispute, event="charge.dispute.created")
-    ctx.emit("charge.dispute.funds_withdrawn", dispute)
+    if not inquiry:
+        ctx.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
 def decide(ctx: Context, dispute: Json, outcome: str) -> Json:
-    """It is over, `won` (the money comes back) or `lost`."""
+    """It is over, `won` (the money comes back) or `lost`; what was only asked about is closed either way."""
+    if dispute["status"].startswith("warning"):
+        return ctx.change(dispute, {"status": "warning_closed"}, event="charge.dispute.closed")
     dispute = ctx.change(dispute, {"status": outcome}, event="charge.dispute.closed")
     if outcome == "won":
         ctx.emit("charge.dispute.funds_reinstated", dispute)
@@ -90,7 +98,8 @@ def update(ctx: Context, params: dict[str, Any], dispute: str) -> Json:
     submitted = params.get("submit", True) and "evidence" in params
     if submitted:
         more = {"submission_count": details["submission_count"] + 1, "submission_method": "manual"}
-        changes |= {"status": "under_review", "evidence_details": details | more}
+        status = "warning_under_review" if doc["status"].startswith("warning") else "under_review"
+        changes |= {"status": status, "evidence_details": details | more}
     doc = ctx.change(doc, changes, event="charge.dispute.updated")
     outcome = EVIDENCE.get(evidence["uncategorized_text"] or "")
     return decide(ctx, doc, outcome) if submitted and outcome else doc

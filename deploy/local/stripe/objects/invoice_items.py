@@ -38,6 +38,7 @@ def retrieve(ctx: Context, params: dict[str, Any], invoiceitem: str) -> Json:
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     """Invoice items, newest first; `pending` are those on no invoice yet."""
     filters = Filter()
+    filters.unlike("deleted", True)
     filters.equal("customer", params.get("customer"))
     filters.within("date", params.get("created"))
     if "pending" in params:

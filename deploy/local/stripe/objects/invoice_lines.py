@@ -36,7 +36,7 @@ def trial_line(ctx: Context, item: Json) -> Json:
 
 def waiting_line(item: Json) -> Json:
     """The line that an invoice item becomes when an invoice collects it."""
-    about = item["parent"]["subscription_details"]
+    about = (item["parent"] or {}).get("subscription_details") or {"subscription": None}
     details: Json = {
         "invoice_item": item["id"],
         "proration": item["proration"],

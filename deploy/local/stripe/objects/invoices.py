@@ -62,6 +62,7 @@ def shape(ctx: Context, subscription: Json, customer: Json, lines: list[Json], m
         "total": total,
         "total_excluding_tax": total,
         "starting_balance": customer["balance"],
+        "test_clock": customer["test_clock"],
         **more,
     }
 
@@ -134,7 +135,17 @@ def open_of(ctx: Context, customer: str) -> list[Json]:
 
 def stop_collecting(ctx: Context, subscription: str) -> None:
     """What an ended subscription still owes is not charged automatically any more."""
-    for invoice in of_subscription(ctx, subscription, "open") + of_subscription(ctx, subscription, "draft"):
+    _leave(ctx, of_subscription(ctx, subscription, "open") + of_subscription(ctx, subscription, "draft"))
+
+
+def stop_collecting_from(ctx: Context, customer: str) -> None:
+    """Nothing is charged automatically to a customer that is gone."""
+    owed = "json_extract(doc, '$.status') IN ('open', 'draft') AND json_extract(doc, '$.customer') = ?"
+    _leave(ctx, ctx.tx.select("invoice", owed, (customer,)))
+
+
+def _leave(ctx: Context, owed: list[Json]) -> None:
+    for invoice in owed:
         ctx.change(invoice, {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None})
 
 
@@ -146,6 +157,7 @@ def retrieve(ctx: Context, params: dict[str, Any], invoice: str) -> Json:
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     """Invoices, newest first."""
     filters = Filter()
+    filters.unlike("deleted", True)
     filters.equal("customer", params.get("customer"))
     filters.equal(SUBSCRIPTION, params.get("subscription"))
     filters.equal("status", params.get("status"))

@@ -86,8 +86,8 @@ def attempt(ctx: Context, intent: Json, method: Json | None, *, holder_is_there:
         "status": "succeeded",
     }
     intent = ctx.change(intent, changes, event="payment_intent.succeeded")
-    if behaviour == "disputed":
-        disputes.begin(ctx, charge, "fraudulent", charge["amount"])
+    if behaviour in ("disputed", "inquired"):
+        disputes.begin(ctx, charge, "fraudulent", charge["amount"], inquiry=behaviour == "inquired")
     return intent
 
 

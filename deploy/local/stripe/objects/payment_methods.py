@@ -19,7 +19,9 @@ TEST_CARDS = {
     "authenticationRequired": ("requires_action", "3184"),
     "threeDSecure2Required": ("requires_action", "3220"),
     "createDispute": ("disputed", "0259"),
+    "createDisputeInquiry": ("inquired", "1976"),
     "chargeDeclined": ("refused", "0002"),
+    "visa_chargeDeclined": ("refused", "0002"),
 }
 ADDRESS: Json = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from deploy.local.stripe.context import Context
 from deploy.local.stripe.errors import ApiError, invalid
-from deploy.local.stripe.objects import cards, dunning, invoice_items, invoice_payments, invoices, pending_updates
+from deploy.local.stripe.objects import (
+    cards,
+    dunning,
+    invoice_items,
+    invoice_payments,
+    invoices,
+    pending_updates,
+    renewals,
+)
 from deploy.local.stripe.objects.invoice_lines import period_line, waiting_line
 from deploy.local.stripe.objects.prorations import between
 from deploy.local.stripe.objects.subscription_items import ITEM, changed_items
@@ -114,7 +122,8 @@ def _change_trial(ctx: Context, doc: Json, params: dict[str, Any], changes: Json
     if doc["status"] != "trialing" or "items" in params:
         raise invalid("The stand-in moves the end of a running trial, and nothing else with it.", param="trial_end")
     if ends == "now":
-        return bill_new_period(ctx, doc, changes | {"status": "active", "trial_end": ctx.now})
+        doc = ctx.change(doc, {"trial_end": ctx.now})
+        return renewals.end_without_card(ctx, doc) or bill_new_period(ctx, doc, changes | {"status": "active"})
     if ends <= ctx.now:
         raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future", param="trial_end")
     items = [{**item, "current_period_end": ends} for item in doc["items"]["data"]]

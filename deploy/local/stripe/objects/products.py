@@ -65,9 +65,21 @@ def update(ctx: Context, params: dict[str, Any], product: str) -> Json:
     return ctx.change(doc, changes, event="product.updated")
 
 
+def delete(ctx: Context, params: dict[str, Any], product: str) -> Json:
+    """Delete for good what was never given a price."""
+    doc = ctx.get("product", product, in_path=True)
+    if ctx.tx.select("price", "json_extract(doc, '$.product') = ?", (product,)):
+        raise invalid("This product cannot be deleted because it has one or more user-created prices.")
+    gone: Json = {"id": product, "object": "product", "deleted": True}
+    ctx.tx.update(gone)
+    ctx.emit("product.deleted", doc)
+    return gone
+
+
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     """Products, newest first."""
     filters = Filter()
+    filters.unlike("deleted", True)
     filters.equal("active", params.get("active"))
     filters.among("id", params.get("ids"))
     filters.within("created", params.get("created"))
@@ -81,4 +93,5 @@ OPERATIONS = (
     ),
     Operation("GET", "/v1/products/<product>", retrieve, EXPAND),
     Operation("POST", "/v1/products/<product>", update, FIELDS),
+    Operation("DELETE", "/v1/products/<product>", delete),
 )

@@ -67,5 +67,5 @@ def _invoice_item(ctx: Context, customer: str, item: Json, amount: int, descript
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "tax_rates": [],
-        "test_clock": None,
+        "test_clock": ctx.get("customer", customer)["test_clock"],
     }

@@ -92,7 +92,11 @@ def update(ctx: Context, params: dict[str, Any], refund: str) -> Json:
     """Change its metadata."""
     doc = ctx.get("refund", refund, in_path=True)
     changes = {"metadata": merge_metadata(doc["metadata"], params["metadata"])} if "metadata" in params else {}
-    return ctx.change(doc, changes, event="refund.updated")
+    updated = ctx.change(doc, changes, event="refund.updated")
+    if updated is not doc:
+        # Stripe tells it under its older name as well.
+        ctx.emit("charge.refund.updated", updated)
+    return updated
 
 
 def list_all(ctx: Context, params: dict[str, Any]) -> Json:

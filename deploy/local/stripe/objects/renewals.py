@@ -19,14 +19,20 @@ def announce_trial_end(ctx: Context, subscription: Json) -> None:
 
 def end_trial(ctx: Context, subscription: Json) -> None:
     """The first paid period begins; without a card it goes as `trial_settings` say."""
-    missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    without_card = cards.in_use(ctx, subscription["customer"], subscription) is None
-    if without_card and missing == "cancel":
-        subscription_states.end(ctx, subscription)
-    elif without_card and missing == "pause":
-        subscription_states.put_on_hold(ctx, subscription, "trial_end_without_payment_method")
-    else:
+    if end_without_card(ctx, subscription) is None:
         roll_over(ctx, subscription)
+
+
+def end_without_card(ctx: Context, subscription: Json) -> Json | None:
+    """What becomes of a trial that ends when there is no card; None when it goes on into a paid period."""
+    if cards.in_use(ctx, subscription["customer"], subscription) is not None:
+        return None
+    missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if missing == "cancel":
+        return subscription_states.end(ctx, subscription)
+    if missing == "pause":
+        return subscription_states.put_on_hold(ctx, subscription, "trial_end_without_payment_method")
+    return None
 
 
 def roll_over(ctx: Context, subscription: Json) -> None:

@@ -103,6 +103,7 @@ def new_subscription(
         "metadata": data.get("metadata", {}),
         "start_date": ctx.now,
         "status": status,
+        "test_clock": customer["test_clock"],
         "trial_end": trial_end,
         "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, **end_behavior}},
         "trial_start": ctx.now if trial_end else None,
