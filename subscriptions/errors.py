@@ -49,6 +49,37 @@ class CheckoutUnderWay(DomainError):
     detail = "Another checkout of your organization is being opened at this moment. Try again shortly."
 
 
+class SubscriptionNotFound(DomainError):
+    """The organization has no subscription of this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "subscription_not_found"
+    detail = "There is no such subscription."
+
+
+class SubscriptionEnded(DomainError):
+    """What has ended is not taken up again: a new checkout makes a new subscription."""
+
+    kind = Kind.CONFLICT
+    code = "subscription_ended"
+    detail = "This subscription has ended. Buy a plan to have another."
+
+
+class NothingBought(DomainError):
+    """The organization never had a subscription, so that there is nothing to manage at Stripe."""
+
+    kind = Kind.CONFLICT
+    code = "no_subscription"
+    detail = "Your organization has not bought anything yet."
+
+
+class PortalRedirectNotAllowed(RedirectNotAllowed):
+    """The same of the address that the billing portal leads back to."""
+
+    attr = "return_url"
+    detail = "The portal does not return to this address. Its origin is not on the list of allowed ones."
+
+
 class WebhookRefused(DomainError):
     """The body is not a fresh event signed by Stripe with one of our secrets."""
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from subscriptions.errors import CheckoutNotFound, PlanNotFound
+from subscriptions.errors import CheckoutNotFound, PlanNotFound, SubscriptionNotFound
 from subscriptions.models import LIVE_STATUSES, CheckoutSession, Invoice, Plan, Subscription
 
 
@@ -36,11 +36,14 @@ def find_live_subscription() -> Subscription | None:
 
 
 def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscription:
-    """Return a subscription with its plan, its row locked on request; raises Subscription.DoesNotExist."""
+    """Return a subscription with its plan, its row locked on request; raises SubscriptionNotFound."""
     subscriptions = Subscription.objects.select_related("plan")
     if lock:
         subscriptions = subscriptions.select_for_update(of=("self",), no_key=True)
-    return subscriptions.get(id=subscription_id)
+    found = subscriptions.filter(id=subscription_id).first()
+    if found is None:
+        raise SubscriptionNotFound
+    return found
 
 
 def list_invoices() -> QuerySet[Invoice]:

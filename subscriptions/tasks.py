@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from subscriptions.services import customers, duplicates, event_sweep, reconcile, webhooks
+from subscriptions.services import customers, duplicates, event_sweep, reconcile, subscription_sync, webhooks
 
 
 @task("subscriptions.create_customer")
@@ -16,6 +16,12 @@ def create_customer(organization_id: str) -> None:
 def process_webhook_event(event_id: str) -> None:
     """Apply one stored event."""
     webhooks.process(event_id=UUID(event_id))
+
+
+@task("subscriptions.refresh")
+def refresh(stripe_subscription_id: str) -> None:
+    """Bring a subscription to what it is at Stripe, without waiting for the event."""
+    subscription_sync.sync(stripe_subscription_id=stripe_subscription_id)
 
 
 @task("subscriptions.undo_duplicate")

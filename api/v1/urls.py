@@ -11,7 +11,6 @@ from api.v1.views.auth import AuthViewSet
 from api.v1.views.billing import (
     CheckoutViewSet,
     PlanViewSet,
-    SubscriptionViewSet,
     WebhookViewSet,
 )
 from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
@@ -23,6 +22,7 @@ from api.v1.views.mfa import MfaViewSet, StepUpViewSet
 from api.v1.views.organizations import MemberViewSet, OrganizationViewSet
 from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
+from api.v1.views.subscriptions import BillingViewSet, InvoiceViewSet, SubscriptionViewSet
 from api.v1.views.teams import TeamMemberViewSet, TeamViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -31,6 +31,8 @@ router.register("plans", PlanViewSet, basename="plan")
 router.register("checkout", CheckoutViewSet, basename="checkout")
 router.register("checkout", CheckoutPageViewSet, basename="checkout-page")
 router.register("subscriptions", SubscriptionViewSet, basename="subscription")
+router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("billing", BillingViewSet, basename="billing")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")

@@ -46,6 +46,8 @@ class Invoice(models.Model):
     paid_at = models.DateTimeField(null=True)
     next_payment_attempt = models.DateTimeField(null=True)
     hosted_invoice_url = models.TextField(blank=True)
+    number = models.CharField(max_length=64, blank=True, db_default="")
+    invoice_pdf = models.TextField(blank=True, db_default="")
     first_failed_at = models.DateTimeField(null=True)
     second_failed_at = models.DateTimeField(null=True)
     third_failed_at = models.DateTimeField(null=True)

@@ -42,6 +42,8 @@ def write(*, subscription: Subscription, fetched: StripeInvoice, failure: Failur
     row.paid_at = fetched.paid_at
     row.next_payment_attempt = fetched.next_payment_attempt
     row.hosted_invoice_url = fetched.hosted_invoice_url
+    row.number = fetched.number
+    row.invoice_pdf = fetched.invoice_pdf
     if failure is not None and failure.invoice_id == fetched.id:
         _note(row, failure)
     row.save()

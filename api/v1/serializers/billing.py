@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Invoice, Plan, Subscription
 
 
 class PlanSerializer(serializers.ModelSerializer[Plan]):
@@ -71,9 +71,59 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "current_period_end",
             "trial_end",
             "cancel_at_period_end",
+            "cancel_at",
+            "ended_at",
             "stripe_subscription_id",
             "stripe_customer_id",
             "created_at",
+        ]
+        read_only_fields = fields
+
+
+class CancelSerializer(serializers.Serializer[Any]):
+    """When a subscription is to end."""
+
+    at_period_end = serializers.BooleanField(
+        default=True, help_text="With the period that is paid; false ends it at once, without refund."
+    )
+
+
+class OpenPortalSerializer(serializers.Serializer[Any]):
+    """Where the portal leads back to."""
+
+    return_url = serializers.URLField(max_length=2000, required=False, help_text="On an allowed origin.")
+
+
+class PortalSerializer(serializers.Serializer[Any]):
+    """Where to send the person."""
+
+    portal_url = serializers.CharField(help_text="Good for a few minutes.")
+
+
+class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
+    """An invoice; amounts are in the currency's smallest unit, the period is the one it pays for."""
+
+    created_at = serializers.DateTimeField(source="stripe_created_at")
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "id",
+            "organization_id",
+            "subscription_id",
+            "number",
+            "status",
+            "currency",
+            "amount_due",
+            "amount_paid",
+            "period_start",
+            "period_end",
+            "created_at",
+            "paid_at",
+            "next_payment_attempt",
+            "hosted_invoice_url",
+            "invoice_pdf",
+            "stripe_invoice_id",
         ]
         read_only_fields = fields
 

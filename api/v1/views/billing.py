@@ -1,4 +1,4 @@
-"""/plans, /checkout, /subscriptions and Stripe's webhook."""
+"""/plans, /checkout and Stripe's webhook."""
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -12,7 +12,6 @@ from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import NOT_ADMITTED, belonging
 from api.http.views import ApiViewSet
 from api.v1.serializers import billing as shapes
-from config.kernel.tenancy import organization_context
 from organizations.errors import PermissionDenied, QuotaExceeded
 from organizations.roles import Permission
 from subscriptions import errors as failures
@@ -88,25 +87,6 @@ class CheckoutViewSet(ApiViewSet):
             cancel_url=body.get("cancel_url"),
         )
         return Response(shapes.CheckoutSerializer(opened).data, status=201)
-
-
-class SubscriptionViewSet(ApiViewSet):
-    """What the organization pays for."""
-
-    @extend_schema(
-        summary="List the organization's subscriptions",
-        parameters=[ORGANIZATION_HEADER, OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
-        responses={200: page_of(shapes.SubscriptionSerializer), **errors(*NOT_ADMITTED, auth=True)},
-    )
-    def list(self, request: Request) -> Response:
-        """Return the subscriptions, newest first."""
-        member = belonging(request)
-        with organization_context(member.organization_id):
-            return self.page(
-                request,
-                selectors.list_subscriptions(),
-                lambda rows: shapes.SubscriptionSerializer(rows, many=True).data,
-            )
 
 
 class WebhookViewSet(ApiViewSet):

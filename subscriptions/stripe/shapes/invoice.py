@@ -28,6 +28,8 @@ class StripeInvoice:
     paid_at: datetime | None
     next_payment_attempt: datetime | None
     hosted_invoice_url: str
+    number: str
+    invoice_pdf: str
 
 
 def invoice_from(data: Data) -> StripeInvoice:
@@ -50,6 +52,8 @@ def invoice_from(data: Data) -> StripeInvoice:
         paid_at=time_of(transitions.get("paid_at")),
         next_payment_attempt=time_of(data.get("next_payment_attempt")),
         hosted_invoice_url=data.get("hosted_invoice_url") or "",
+        number=data.get("number") or "",
+        invoice_pdf=data.get("invoice_pdf") or "",
     )
 
 

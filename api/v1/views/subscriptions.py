@@ -1,0 +1,169 @@
+"""/subscriptions, /invoices and the billing portal: what an organization has bought, and what it may do with it."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.http.authentication import signed_in
+from api.http.idempotency import idempotent
+from api.http.schema import ORGANIZATION_HEADER, errors, page_of
+from api.http.tenancy import NOT_ADMITTED, belonging
+from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
+from api.v1.serializers import billing as shapes
+from config.kernel.tenancy import organization_context
+from organizations.errors import PermissionDenied
+from organizations.roles import Permission
+from subscriptions import errors as failures
+from subscriptions import selectors
+from subscriptions.services import cancellation, portal
+
+PAGES = [ORGANIZATION_HEADER, OpenApiParameter("page", int), OpenApiParameter("page_size", int)]
+
+
+class SubscriptionViewSet(ApiViewSet):
+    """What the organization pays for."""
+
+    lookup_value_regex = UUID_PATTERN
+
+    @extend_schema(
+        summary="List the organization's subscriptions",
+        description="Newest first, with those that have ended.",
+        parameters=PAGES,
+        responses={200: page_of(shapes.SubscriptionSerializer), **errors(*NOT_ADMITTED, auth=True)},
+    )
+    def list(self, request: Request) -> Response:
+        """Return the subscriptions."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            return self.page(
+                request,
+                selectors.list_subscriptions(),
+                lambda rows: shapes.SubscriptionSerializer(rows, many=True).data,
+            )
+
+    @extend_schema(
+        summary="Show a subscription",
+        parameters=[ORGANIZATION_HEADER],
+        responses={
+            200: shapes.SubscriptionSerializer,
+            **errors(failures.SubscriptionNotFound, *NOT_ADMITTED, auth=True),
+        },
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one subscription."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            found = selectors.get_subscription(subscription_id=uuid_in_path(pk))
+            return Response(shapes.SubscriptionSerializer(found).data)
+
+    @extend_schema(
+        summary="Cancel a subscription",
+        description=(
+            "At the end of what is paid, or at once and without refund. Once is enough, twice does no harm. At once "
+            "also ends its licence and every session, as soon as the worker has been told."
+        ),
+        parameters=[ORGANIZATION_HEADER],
+        request=shapes.CancelSerializer,
+        responses={
+            200: shapes.SubscriptionSerializer,
+            **errors(
+                failures.SubscriptionNotFound,
+                failures.SubscriptionEnded,
+                failures.PaymentProviderUnavailable,
+                *NOT_ADMITTED,
+                PermissionDenied,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def cancel(self, request: Request, pk: str) -> Response:
+        """End it."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        body = self.parse(shapes.CancelSerializer, request)
+        canceled = cancellation.cancel(
+            organization_id=member.organization_id,
+            user_id=signed_in(request).id,
+            subscription_id=uuid_in_path(pk),
+            at_period_end=body["at_period_end"],
+        )
+        return Response(shapes.SubscriptionSerializer(canceled).data)
+
+    @extend_schema(
+        summary="Resume a subscription",
+        description="Takes back that it ends with its period, as long as it has not.",
+        parameters=[ORGANIZATION_HEADER],
+        request=None,
+        responses={
+            200: shapes.SubscriptionSerializer,
+            **errors(
+                failures.SubscriptionNotFound,
+                failures.SubscriptionEnded,
+                failures.PaymentProviderUnavailable,
+                *NOT_ADMITTED,
+                PermissionDenied,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def resume(self, request: Request, pk: str) -> Response:
+        """Keep it."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        kept = cancellation.resume(
+            organization_id=member.organization_id, user_id=signed_in(request).id, subscription_id=uuid_in_path(pk)
+        )
+        return Response(shapes.SubscriptionSerializer(kept).data)
+
+
+class InvoiceViewSet(ApiViewSet):
+    """What the organization was charged, or is asked to pay."""
+
+    @extend_schema(
+        summary="List the organization's invoices",
+        description="Newest first, as Stripe last told them; `hosted_invoice_url` is where an open one can be paid.",
+        parameters=PAGES,
+        responses={200: page_of(shapes.InvoiceSerializer), **errors(*NOT_ADMITTED, auth=True)},
+    )
+    def list(self, request: Request) -> Response:
+        """Return the invoices."""
+        member = belonging(request)
+        with organization_context(member.organization_id):
+            return self.page(
+                request, selectors.list_invoices(), lambda rows: shapes.InvoiceSerializer(rows, many=True).data
+            )
+
+
+class BillingViewSet(ApiViewSet):
+    """The organization's account at Stripe."""
+
+    @extend_schema(
+        summary="Open Stripe's billing portal",
+        description="Where a customer sees to payment methods and invoices, and may cancel. Send the person there.",
+        parameters=[ORGANIZATION_HEADER],
+        request=shapes.OpenPortalSerializer,
+        responses={
+            201: shapes.PortalSerializer,
+            **errors(
+                failures.RedirectNotAllowed,
+                failures.NothingBought,
+                failures.PaymentProviderUnavailable,
+                *NOT_ADMITTED,
+                PermissionDenied,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    @idempotent
+    def portal(self, request: Request) -> Response:
+        """Open the portal."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        body = self.parse(shapes.OpenPortalSerializer, request)
+        url = portal.open_portal(organization_id=member.organization_id, return_url=body.get("return_url"))
+        return Response(shapes.PortalSerializer({"portal_url": url}).data, status=201)
