@@ -85,6 +85,14 @@ class NoSeatsAvailable(DomainError):
     detail = "Every seat of this licence is in use."
 
 
+class SeatsInUse(DomainError):
+    """More seats are held than the plan has; `holders` names who would have to leave."""
+
+    kind = Kind.CONFLICT
+    code = "seats_in_use"
+    detail = "More seats are in use than the plan has. Release some first."
+
+
 class SessionNotFound(DomainError):
     """No session has this id, or it belongs to somebody else."""
 

@@ -65,6 +65,30 @@ class SubscriptionEnded(DomainError):
     detail = "This subscription has ended. Buy a plan to have another."
 
 
+class SubscriptionEnding(DomainError):
+    """It ends with its period: another plan would never come to be."""
+
+    kind = Kind.CONFLICT
+    code = "subscription_ending"
+    detail = "This subscription is about to end. Resume it before you change its plan."
+
+
+class SubscriptionNotChangeable(DomainError):
+    """Its plan can be changed while it is on trial or paid, and not while something is owed."""
+
+    kind = Kind.CONFLICT
+    code = "subscription_not_changeable"
+    detail = "The plan can be changed once what is owed has been paid."
+
+
+class PlanChangeUnderWay(DomainError):
+    """The period ends within the hour, and the smaller plan is being put in place."""
+
+    kind = Kind.CONFLICT
+    code = "plan_change_under_way"
+    detail = "A change of plan is taking place. Try again when the next period has begun."
+
+
 class NothingBought(DomainError):
     """The organization never had a subscription, so that there is nothing to manage at Stripe."""
 

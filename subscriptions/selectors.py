@@ -27,7 +27,7 @@ def get_plan(*, reference: str) -> Plan:
 
 def list_subscriptions() -> QuerySet[Subscription]:
     """Return the current organization's subscriptions, newest first."""
-    return Subscription.objects.select_related("plan").order_by("-id")
+    return Subscription.objects.select_related("plan", "pending_plan").order_by("-id")
 
 
 def find_live_subscription() -> Subscription | None:
@@ -37,7 +37,7 @@ def find_live_subscription() -> Subscription | None:
 
 def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscription:
     """Return a subscription with its plan, its row locked on request; raises SubscriptionNotFound."""
-    subscriptions = Subscription.objects.select_related("plan")
+    subscriptions = Subscription.objects.select_related("plan", "pending_plan")
     if lock:
         subscriptions = subscriptions.select_for_update(of=("self",), no_key=True)
     found = subscriptions.filter(id=subscription_id).first()

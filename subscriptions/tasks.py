@@ -3,7 +3,15 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from subscriptions.services import customers, duplicates, event_sweep, reconcile, subscription_sync, webhooks
+from subscriptions.services import (
+    customers,
+    due_plan_changes,
+    duplicates,
+    event_sweep,
+    reconcile,
+    subscription_sync,
+    webhooks,
+)
 
 
 @task("subscriptions.create_customer")
@@ -22,6 +30,18 @@ def process_webhook_event(event_id: str) -> None:
 def refresh(stripe_subscription_id: str) -> None:
     """Bring a subscription to what it is at Stripe, without waiting for the event."""
     subscription_sync.sync(stripe_subscription_id=stripe_subscription_id)
+
+
+@task("subscriptions.apply_plan_change")
+def apply_plan_change(organization_id: str, subscription_id: str) -> None:
+    """Put a cheaper plan in place."""
+    due_plan_changes.apply(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@periodic("subscriptions.find_due_plan_changes", cron="*/5 * * * *")
+def find_due_plan_changes() -> None:
+    """Find the cheaper plans whose time has come."""
+    due_plan_changes.find_due()
 
 
 @task("subscriptions.undo_duplicate")

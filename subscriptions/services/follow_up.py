@@ -14,17 +14,22 @@ from subscriptions.stripe.shapes import StripeSubscription
 from users.services import audit
 
 
-def note(*, subscription: Subscription, actor_id: UUID, action: str, **facts: Any) -> None:
-    """Write down what a customer had Stripe do, and have the worker look at the subscription."""
+def record(*, subscription: Subscription, actor_id: UUID | None, action: str, **facts: Any) -> None:
+    """Write down what a customer wants of a subscription; in its organization's context."""
+    audit.record(
+        action=action,
+        organization_id=subscription.organization_id,
+        object_type="subscription",
+        object_id=subscription.id,
+        actor_id=actor_id,
+        **facts,
+    )
+
+
+def note(*, subscription: Subscription, actor_id: UUID | None, action: str, **facts: Any) -> None:
+    """Write down what Stripe was had to do, and have the worker look at the subscription."""
     with organization_context(subscription.organization_id):
-        audit.record(
-            action=action,
-            organization_id=subscription.organization_id,
-            object_type="subscription",
-            object_id=subscription.id,
-            actor_id=actor_id,
-            **facts,
-        )
+        record(subscription=subscription, actor_id=actor_id, action=action, **facts)
         tasks.enqueue("subscriptions.refresh", stripe_subscription_id=subscription.stripe_subscription_id)
 
 

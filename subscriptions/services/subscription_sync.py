@@ -149,6 +149,8 @@ def _write(organization: Organization, fetched: _Fetched, failure: Failure | Non
 
 def _copy(row: Subscription, told: StripeSubscription, plan: Plan) -> None:
     row.plan = plan
+    if row.pending_plan_id == plan.id:  # what was to come has come
+        row.pending_plan = row.pending_plan_at = row.pending_plan_key = None
     row.stripe_customer_id = told.customer_id
     row.status = told.status
     row.quantity = told.quantity

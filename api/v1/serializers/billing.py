@@ -58,6 +58,12 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     """A subscription."""
 
     plan = PlanSerializer()
+    pending_plan = serializers.CharField(
+        source="pending_plan.slug",
+        read_only=True,
+        allow_null=True,
+        help_text="The plan it changes to: at `pending_plan_at`, or, where that is null, once it is paid.",
+    )
 
     class Meta:
         model = Subscription
@@ -70,6 +76,8 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "current_period_start",
             "current_period_end",
             "trial_end",
+            "pending_plan",
+            "pending_plan_at",
             "cancel_at_period_end",
             "cancel_at",
             "ended_at",
@@ -78,6 +86,64 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "created_at",
         ]
         read_only_fields = fields
+
+
+class ChangePlanSerializer(serializers.Serializer[Any]):
+    """A wish for another plan."""
+
+    plan_id = serializers.CharField(max_length=64, help_text="Id or slug of a plan.")
+
+
+class PlanChangeSerializer(serializers.Serializer[Any]):
+    """What came of a wish for another plan."""
+
+    outcome = serializers.ChoiceField(["unchanged", "applied", "scheduled", "awaiting_payment"])
+    effective_at = serializers.DateTimeField(allow_null=True, help_text="Null as long as it waits to be paid.")
+    pay_at = serializers.CharField(allow_null=True, help_text="Where what it waits for can be paid.")
+    subscription = SubscriptionSerializer()
+
+
+class InvoiceLineSerializer(serializers.Serializer[Any]):
+    """A line of an invoice to come."""
+
+    description = serializers.CharField()
+    amount = serializers.IntegerField(help_text="In the currency's smallest unit; a credit is negative.")
+    proration = serializers.BooleanField()
+    period_start = serializers.DateTimeField(allow_null=True)
+    period_end = serializers.DateTimeField(allow_null=True)
+
+
+class InvoicePreviewSerializer(serializers.Serializer[Any]):
+    """An invoice to come."""
+
+    amount_due = serializers.IntegerField(help_text="In the currency's smallest unit.")
+    currency = serializers.CharField()
+    lines = InvoiceLineSerializer(many=True)
+
+
+class SeatHolderSerializer(serializers.Serializer[Any]):
+    """Who holds a seat."""
+
+    session_id = serializers.UUIDField()
+    user_id = serializers.UUIDField(allow_null=True)
+    acquired_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class ChangePreviewSerializer(serializers.Serializer[Any]):
+    """What a change of plan would mean."""
+
+    direction = serializers.ChoiceField(["upgrade", "downgrade", "none"])
+    effective_at = serializers.DateTimeField(allow_null=True)
+    due_now = InvoicePreviewSerializer(allow_null=True, help_text="Null when nothing is due now.")
+    next_invoice = InvoicePreviewSerializer(allow_null=True)
+    max_seats = serializers.IntegerField(help_text="What the plan has.")
+    seats_in_use = serializers.IntegerField()
+    seat_conflict = serializers.BooleanField(help_text="The change would be refused: `holders` must leave first.")
+    holders = SeatHolderSerializer(many=True)
+    over_quota = serializers.ListField(
+        child=serializers.CharField(), help_text="What there is more of than the plan allows; it stays."
+    )
 
 
 class CancelSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,8 @@ from api.http.tenancy import NOT_ADMITTED, belonging
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import billing as shapes
 from config.kernel.tenancy import organization_context
+from licenses.errors import SeatsInUse
+from licenses.services import plan_changes
 from organizations.errors import PermissionDenied
 from organizations.roles import Permission
 from subscriptions import errors as failures
@@ -56,6 +58,81 @@ class SubscriptionViewSet(ApiViewSet):
         with organization_context(member.organization_id):
             found = selectors.get_subscription(subscription_id=uuid_in_path(pk))
             return Response(shapes.SubscriptionSerializer(found).data)
+
+    @extend_schema(
+        summary="Preview a change of plan",
+        description="What is due now, what the next invoice will be, when it takes effect and who holds seats.",
+        parameters=[ORGANIZATION_HEADER],
+        request=shapes.ChangePlanSerializer,
+        responses={
+            200: shapes.ChangePreviewSerializer,
+            **errors(
+                failures.PlanNotFound,
+                failures.SubscriptionNotFound,
+                failures.SubscriptionEnded,
+                failures.SubscriptionEnding,
+                failures.SubscriptionNotChangeable,
+                failures.PlanChangeUnderWay,
+                failures.PaymentProviderUnavailable,
+                *NOT_ADMITTED,
+                PermissionDenied,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="preview-change")
+    def preview_change(self, request: Request, pk: str) -> Response:
+        """Say what it would mean."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        body = self.parse(shapes.ChangePlanSerializer, request)
+        previewed = plan_changes.preview(
+            organization_id=member.organization_id,
+            subscription_id=uuid_in_path(pk),
+            plan_reference=body["plan_id"],
+        )
+        return Response(shapes.ChangePreviewSerializer(previewed).data)
+
+    @extend_schema(
+        summary="Change the plan",
+        description=(
+            "A dearer plan applies as soon as the difference is paid, which is tried at once; while it waits to be "
+            "paid, the present plan goes on. A cheaper one applies when the period ends, and until then can be taken "
+            "back by asking for the present plan. Refused while more seats are held than the new plan has."
+        ),
+        parameters=[ORGANIZATION_HEADER],
+        request=shapes.ChangePlanSerializer,
+        responses={
+            200: shapes.PlanChangeSerializer,
+            **errors(
+                SeatsInUse,
+                failures.PlanNotFound,
+                failures.SubscriptionNotFound,
+                failures.SubscriptionEnded,
+                failures.SubscriptionEnding,
+                failures.SubscriptionNotChangeable,
+                failures.PlanChangeUnderWay,
+                failures.PaymentProviderUnavailable,
+                *NOT_ADMITTED,
+                PermissionDenied,
+                body=True,
+                auth=True,
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="change-plan")
+    @idempotent
+    def change_plan(self, request: Request, pk: str) -> Response:
+        """Change it."""
+        member = belonging(request, Permission.MANAGE_BILLING)
+        body = self.parse(shapes.ChangePlanSerializer, request)
+        changed = plan_changes.change(
+            organization_id=member.organization_id,
+            user_id=signed_in(request).id,
+            subscription_id=uuid_in_path(pk),
+            plan_reference=body["plan_id"],
+        )
+        return Response(shapes.PlanChangeSerializer(changed).data)
 
     @extend_schema(
         summary="Cancel a subscription",

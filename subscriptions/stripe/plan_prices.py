@@ -1,0 +1,101 @@
+"""Another price for a running subscription: what it would cost, and having it changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from subscriptions.stripe import client
+from subscriptions.stripe.shapes import StripeSubscription, subscription_from
+from subscriptions.stripe.shapes.fields import time_of
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of an invoice to come; the amount is in the currency's smallest unit, a credit is negative."""
+
+    description: str
+    amount: int
+    proration: bool
+    period_start: datetime | None
+    period_end: datetime | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An invoice to come."""
+
+    amount_due: int
+    currency: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a subscription stands after a change of price, and where the payment can be made that it still waits for."""
+
+    subscription: StripeSubscription
+    is_pending: bool
+    pay_at: str
+
+
+def preview(*, subscription_id: str, price_id: str, now: bool, at: datetime) -> Preview:
+    """Return what the change would charge at once (`now`, prorated as of `at`), else the next period's invoice."""
+    details: dict[str, Any] = {
+        "items": [{"id": _item_of(subscription_id), "price": price_id}],
+        "proration_behavior": "always_invoice" if now else "none",
+    }
+    if now:
+        details["proration_date"] = int(at.timestamp())
+    wanted: Any = {"subscription": subscription_id, "subscription_details": details}
+    invoice = client.read(
+        lambda stripe: stripe.v1.invoices.create_preview(wanted), patience=client.SOMEBODY_WAITS
+    ).to_dict()
+    return Preview(
+        invoice.get("amount_due") or 0,
+        invoice.get("currency") or "",
+        tuple(_line(one) for one in (invoice.get("lines") or {}).get("data") or []),
+    )
+
+
+def change(*, subscription_id: str, price_id: str, behavior: dict[str, str], idempotency_key: str) -> Change:
+    """Give a subscription another price, billed as `behavior` says; return how it then stands.
+
+    The key makes it happen once; how it stands is asked anew, since an answer that is repeated may be old.
+    """
+    wanted: Any = {"items": [{"id": _item_of(subscription_id), "price": price_id}], **behavior}
+    client.write(
+        lambda stripe, options: stripe.v1.subscriptions.update(subscription_id, wanted, options),
+        idempotency_key=idempotency_key,
+        patience=client.SOMEBODY_WAITS,
+    )
+    after = _retrieve(subscription_id)
+    latest = after.get("latest_invoice")
+    pay_at = latest.get("hosted_invoice_url") if isinstance(latest, dict) else ""
+    is_pending = after.get("pending_update") is not None
+    return Change(subscription_from(after), is_pending, (pay_at or "") if is_pending else "")
+
+
+def _retrieve(subscription_id: str) -> dict[str, Any]:
+    return client.read(
+        lambda stripe: stripe.v1.subscriptions.retrieve(subscription_id, {"expand": ["latest_invoice"]}),
+        patience=client.SOMEBODY_WAITS,
+    ).to_dict()
+
+
+def _item_of(subscription_id: str) -> str:
+    """Return the id of the one item that our subscriptions have."""
+    item_id: str = _retrieve(subscription_id)["items"]["data"][0]["id"]
+    return item_id
+
+
+def _line(line: dict[str, Any]) -> Line:
+    parent = line.get("parent") or {}
+    details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+    period = line.get("period") or {}
+    return Line(
+        description=line.get("description") or "",
+        amount=line.get("amount") or 0,
+        proration=bool(details.get("proration")),
+        period_start=time_of(period.get("start")),
+        period_end=time_of(period.get("end")),
+    )
