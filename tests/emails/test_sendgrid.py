@@ -58,7 +58,7 @@ class TestSend:
         assert past == {kind for kind in EmailKind if KINDS[kind].security}
 
     def test_never_logs_the_key_or_the_mail(self, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
-        logging.getLogger().setLevel(logging.DEBUG)
+        caplog.set_level(logging.DEBUG)
         providers.hand_over(rendered(EmailKind.PASSWORD_RESET))
         assert sink.mails
         assert "SG." not in caplog.text
