@@ -1,0 +1,95 @@
+"""The inbox of Stripe's events beyond receiving: replays, forgetting, other modes and other versions."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from config.kernel.ids import new_id
+from subscriptions.errors import WebhookEventForgotten, WebhookEventNotFound
+from subscriptions.services import webhooks
+from tests import stripe_account
+from tests.api.beneath import as_owner
+from tests.jobs import as_role, run_jobs
+from tests.journey import sign_up
+from tests.subscriptions.stripe_side import anew, only, pay, tell
+
+pytestmark = pytest.mark.usefixtures("db")
+
+NEWS: dict[str, Any] = {
+    "created": 1, "livemode": False, "api_version": "2026-10-28.endive", "type": "payout.paid",
+    "data": {"object": {"id": "po_1"}},
+}  # fmt: skip
+
+
+class TestReplay:
+    def test_applies_a_failed_event_and_is_written_down(self) -> None:
+        _, told = pay(sign_up())
+        tell(*only(told, "invoice.paid"))
+        as_owner("update subscriptions_webhookevent set status = 'failed', attempts = 14")
+        ((event_id,),) = as_owner("select id from subscriptions_webhookevent")
+        actor = new_id()
+        webhooks.replay(event_id=event_id, actor_id=actor)
+        run_jobs()
+        assert as_owner("select status, attempts from subscriptions_webhookevent") == [("completed", 1)]
+        assert as_owner("select status from licenses_license") == [("active",)]
+        assert as_owner(
+            "select actor_id, data->>'before' from users_auditentry where action = 'WEBHOOK_EVENT_REPLAYED'"
+        ) == [(actor, "failed")]
+
+    def test_of_an_applied_event_changes_nothing(self) -> None:
+        _, told = pay(sign_up())
+        tell(*told)
+        run_jobs()
+        before = as_owner("select to_jsonb(l) from licenses_license l")
+        for (event_id,) in as_owner("select id from subscriptions_webhookevent"):
+            webhooks.replay(event_id=event_id, actor_id=new_id())
+        run_jobs()
+        assert as_owner("select to_jsonb(l) from licenses_license l") == before
+        assert as_owner("select count(*) from emails_mailboxmessage where kind = 'license_issued'") == [(1,)]
+
+    def test_needs_an_event_that_is_there(self) -> None:
+        with pytest.raises(WebhookEventNotFound):
+            webhooks.replay(event_id=new_id(), actor_id=new_id())
+
+
+class TestForgetting:
+    def test_takes_the_payload_after_ninety_days_and_keeps_the_id(self) -> None:
+        old, recent, failed = (anew(NEWS) for _ in range(3))
+        tell(old, recent, failed)
+        run_jobs()
+        aged = (
+            "update subscriptions_webhookevent set received_at = now() - interval '91 days' where stripe_event_id = %s"
+        )
+        for event in (old, failed):
+            as_owner(aged, event["id"])
+        as_owner("update subscriptions_webhookevent set status = 'failed' where stripe_event_id = %s", failed["id"])
+        with as_role("worker"):
+            assert webhooks.forget_old() == 1
+        kept = dict(as_owner("select stripe_event_id, payload is not null from subscriptions_webhookevent"))
+        assert kept == {old["id"]: False, recent["id"]: True, failed["id"]: True}
+        assert stripe_account.deliver(APIClient(), old).json() == {"status": "duplicate"}
+        ((event_id,),) = as_owner("select id from subscriptions_webhookevent where stripe_event_id = %s", old["id"])
+        with pytest.raises(WebhookEventForgotten):
+            webhooks.replay(event_id=event_id, actor_id=new_id())
+
+
+class TestMode:
+    @pytest.mark.parametrize(("key", "livemode"), [("sk_test_x", True), ("sk_live_x", False), ("rk_live_x", False)])
+    def test_that_is_not_ours_is_refused_and_nothing_stored(self, settings: Any, key: str, livemode: bool) -> None:
+        settings.STRIPE_SECRET_KEY = key
+        answer = stripe_account.deliver(APIClient(), anew(NEWS, livemode=livemode))
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["code"] == "webhook_livemode_mismatch"
+        assert as_owner("select count(*) from subscriptions_webhookevent") == [(0,)]
+
+    def test_that_is_ours_is_taken(self, settings: Any) -> None:
+        settings.STRIPE_SECRET_KEY = "rk_live_x"
+        tell(anew(NEWS, livemode=True))
+
+
+class TestVersion:
+    def test_of_another_train_is_taken_noted_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        tell(anew(NEWS, api_version="2024-06-20"))
+        assert as_owner("select api_version from subscriptions_webhookevent") == [("2024-06-20",)]
+        assert "is of the API version 2024-06-20" in caplog.text
