@@ -1,11 +1,11 @@
-"""`./dev bench [seats|servers|enumeration|audit] [--quick]`: measures a fresh stack and prints Markdown tables."""
+"""`./dev bench [seats|servers|enumeration|audit|webhooks] [--quick]`: measures, and prints Markdown tables."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import audit, enumeration, report
+from tests.benchmarks import audit, enumeration, report, webhooks
 from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
 from tests.benchmarks.world import world
@@ -30,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measured_log = audit.measure(entries=10_000 if options.quick else 100_000, organizations=50)
         _print(f"### Audit log\n\n{audit.table(measured_log)}\n\n{report.machine()}")
         return 0
+    if options.name == "webhooks":
+        with world() as made:
+            burst = webhooks.measure(made, deliveries=1_000 if options.quick else 10_000, tell=_tell)
+        _print(f"### A burst of webhooks\n\n{webhooks.table(burst)}\n\n{report.machine()}")
+        return 0
     with world() as made:
         if options.name == "seats":
             server = production()
@@ -50,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=("seats", "servers", "enumeration", "audit"), default="seats")
+    parser.add_argument(
+        "name", nargs="?", choices=("seats", "servers", "enumeration", "audit", "webhooks"), default="seats"
+    )
     parser.add_argument("--quick", action="store_true", help="half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
     return parser

@@ -56,7 +56,7 @@ async def run(job: Job) -> Result:
 async def _connection(job: Job, plan: dict[str, Any], result: Result, count_from: float, stop_at: float) -> None:
     """Play one connection's scenario until the time is over; what is answered outside the window is not counted."""
     scenario = SCENARIOS[job.scenario](plan)
-    wire = _Wire(job.port)
+    wire = Wire(job.port)
     request = next(scenario)
     try:
         while True:
@@ -73,7 +73,7 @@ async def _connection(job: Job, plan: dict[str, Any], result: Result, count_from
         await wire.close()
 
 
-class _Wire:
+class Wire:
     """One HTTP/1.1 connection, kept alive while the server allows it; opening it anew counts as time of the request."""
 
     def __init__(self, port: int) -> None:

@@ -8,6 +8,7 @@ from tests.benchmarks import yardsticks
 urlpatterns = [
     path("api/benchmark/empty-user", yardsticks.EmptyUserView.as_view()),
     path("api/benchmark/empty-seat", yardsticks.EmptySeatView.as_view()),
+    path("api/benchmark/row", yardsticks.insert_row),
     path("api/benchmark/process", yardsticks.process_id),
     *product.urlpatterns,
 ]

@@ -68,7 +68,7 @@ class TestForgetting:
             assert webhooks.forget_old() == 1
         kept = dict(as_owner("select stripe_event_id, payload is not null from subscriptions_webhookevent"))
         assert kept == {old["id"]: False, recent["id"]: True, failed["id"]: True}
-        assert stripe_account.deliver(APIClient(), old).json() == {"status": "duplicate"}
+        assert stripe_account.deliver(APIClient(), old).data == {"status": "duplicate"}
         ((event_id,),) = as_owner("select id from subscriptions_webhookevent where stripe_event_id = %s", old["id"])
         with pytest.raises(WebhookEventForgotten):
             webhooks.replay(event_id=event_id, actor_id=new_id())
@@ -80,7 +80,7 @@ class TestMode:
         settings.STRIPE_SECRET_KEY = key
         answer = stripe_account.deliver(APIClient(), anew(NEWS, livemode=livemode))
         assert answer.status_code == 400
-        assert answer.json()["errors"][0]["code"] == "webhook_livemode_mismatch"
+        assert b"webhook_livemode_mismatch" in answer.content
         assert as_owner("select count(*) from subscriptions_webhookevent") == [(0,)]
 
     def test_that_is_ours_is_taken(self, settings: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from subscriptions.errors import PaymentProviderUnavailable
 from subscriptions.services import event_sweep, reconcile
-from subscriptions.stripe import client
 from tests import stripe_account
 from tests.api.beneath import as_owner
 from tests.jobs import as_role, run_jobs
@@ -145,6 +145,6 @@ class TestLicence:
 class TestSweep:
     def test_that_fails_leaves_the_cursor_where_it_was(self, settings: Any) -> None:
         settings.STRIPE_API_BASE = "http://127.0.0.1:9"
-        with as_role("worker"), pytest.raises(client.PaymentProviderUnavailable):
+        with as_role("worker"), pytest.raises(PaymentProviderUnavailable):
             event_sweep.sweep()
         assert as_owner("select count(*) from subscriptions_reconcilerun") == [(0,)]

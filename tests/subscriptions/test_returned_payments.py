@@ -27,7 +27,7 @@ def charge() -> dict[str, Any]:
     assert as_owner(LICENSE) == [("active", None, None)]
     customer = call("GET", f"subscriptions/{subscription_of(told)}")["customer"]
     (found,) = call("GET", f"charges?customer={customer}")["data"]
-    return found
+    return dict(found)
 
 
 def hear_of_it() -> list[Any]:
