@@ -109,7 +109,7 @@ class TestReleaseSeat:
         assert store.forget(license_id=LICENSE, hardware_hash=A, owner=f"{S1}:2")
         assert known().keys() == {B}
 
-    @pytest.mark.parametrize("owner", [f"{S1}:1", f"{S2}:2", "reservation:1"])
+    @pytest.mark.parametrize("owner", [f"{S1}:1", f"{S2}:2", "reservation:1"], ids=["lease", "session", "reserved"])
     def test_leaves_a_machine_that_is_held_by_another_lease(self, owner: str) -> None:
         put(A, seconds=300, owner=f"{S1}:2")
         store.forget(license_id=LICENSE, hardware_hash=A, owner=owner)
