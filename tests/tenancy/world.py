@@ -62,6 +62,7 @@ def settle(name: str) -> World:
         "coditect",
         f"{name}-at-firebase",
     )
+    _let_vendors_tell(owner.organization_id, name)
     # Last, so that what came before needed no code: a second factor, a sign-in that waits for it, a sealed audit log.
     authenticator_app.enable(owner)
     authenticator_app.password_step(owner.email)
@@ -111,6 +112,30 @@ def _remember_purchase(organization_id: str) -> None:
         "where s.organization_id = c.organization_id and c.organization_id = %s",
         organization_id,
     )
+
+
+def _let_vendors_tell(organization_id: str, name: str) -> None:
+    """Let Stripe have told of an invoice and of a refund, and SendGrid of an address that bounced."""
+    ((subscription_id,),) = as_owner(
+        "select id from subscriptions_subscription where organization_id = %s", organization_id
+    )
+    as_owner(
+        "insert into subscriptions_invoice (id, organization_id, subscription_id, stripe_invoice_id, billing_reason, "
+        "status, currency, amount_due, amount_paid, attempt_count, stripe_created_at, hosted_invoice_url, number, "
+        "paid_back, told_attempts, told_paid) values "
+        "(%s, %s, %s, %s, 'subscription_cycle', 'paid', 'usd', 2900, 2900, 1, now(), '', %s, false, 0, true)",
+        new_id(), organization_id, subscription_id, f"in_of_{name}", f"{name}-0001",
+    )  # fmt: skip
+    as_owner(
+        "insert into subscriptions_billingflag (id, organization_id, subscription_id, kind, stripe_object_id, "
+        "raised_at) values (%s, %s, %s, 'full_refund', %s, now())",
+        new_id(), organization_id, subscription_id, f"ch_of_{name}",
+    )  # fmt: skip
+    as_owner(
+        "insert into emails_suppressedaddress (id, organization_id, address_hash, reason, email_id, created_at) "
+        "values (%s, %s, %s, 'bounced', %s, now())",
+        new_id(), organization_id, name.encode().ljust(32), new_id(),
+    )  # fmt: skip
 
 
 def _made(answer: Any) -> Any:
