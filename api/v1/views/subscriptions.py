@@ -85,6 +85,8 @@ class SubscriptionViewSet(ApiViewSet):
     def preview_change(self, request: Request, pk: str) -> Response:
         """Say what it would mean."""
         member = belonging(request, Permission.MANAGE_BILLING)
+        with organization_context(member.organization_id):  # what is not there is 404, whatever the body
+            selectors.get_subscription(subscription_id=uuid_in_path(pk))
         body = self.parse(shapes.ChangePlanSerializer, request)
         previewed = plan_changes.preview(
             organization_id=member.organization_id,
@@ -125,6 +127,8 @@ class SubscriptionViewSet(ApiViewSet):
     def change_plan(self, request: Request, pk: str) -> Response:
         """Change it."""
         member = belonging(request, Permission.MANAGE_BILLING)
+        with organization_context(member.organization_id):  # what is not there is 404, whatever the body
+            selectors.get_subscription(subscription_id=uuid_in_path(pk))
         body = self.parse(shapes.ChangePlanSerializer, request)
         changed = plan_changes.change(
             organization_id=member.organization_id,

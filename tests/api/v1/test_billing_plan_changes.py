@@ -270,7 +270,7 @@ class TestPreview:
 class TestStatements:
     def test_of_changes_of_plan(self, paying: Customer) -> None:
         address = f"/api/v1/subscriptions/{mine(paying)['id']}"
-        with statements(9):
+        with statements(11):
             paying.api.post(f"{address}/preview-change", {"plan_id": "starter"})
-        with statements(10):
+        with statements(12):
             paying.api.post(f"{address}/change-plan", {"plan_id": "starter"})

@@ -152,7 +152,7 @@ class TestStatements:
     def test_of_billing_routes(self) -> None:
         customer = journey.sign_up()
         customer.api.post("/api/v1/checkout/session", {"plan_id": "pro"})
-        with statements(8):
+        with statements(8):  # the open page again; tests/api/v1/test_billing_checkout.py has the first
             opened = customer.api.post("/api/v1/checkout/session", {"plan_id": "pro"}).json()
         with statements(5):
             customer.api.get(f"/api/v1/checkout/success?session_id={opened['session_id']}")
