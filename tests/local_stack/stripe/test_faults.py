@@ -149,6 +149,7 @@ class TestApi:
         params: Any = {"email": "once@example.com"}
         with pytest.raises(stripe.APIError):
             standin.sdk.v1.customers.create(params, options)
+        assert len(standin.sdk.v1.customers.list(params).data) == 1
         found = standin.sdk.v1.customers.create(params, options)
         assert [each.id for each in standin.sdk.v1.customers.list(params).data] == [found.id]
 
