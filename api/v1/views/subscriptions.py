@@ -1,5 +1,7 @@
 """/subscriptions, /invoices and the billing portal: what an organization has bought, and what it may do with it."""
 
+from uuid import UUID
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -85,12 +87,11 @@ class SubscriptionViewSet(ApiViewSet):
     def preview_change(self, request: Request, pk: str) -> Response:
         """Say what it would mean."""
         member = belonging(request, Permission.MANAGE_BILLING)
-        with organization_context(member.organization_id):  # what is not there is 404, whatever the body
-            selectors.get_subscription(subscription_id=uuid_in_path(pk))
+        subscription_id = self._existing(request, member.organization_id, pk)
         body = self.parse(shapes.ChangePlanSerializer, request)
         previewed = plan_changes.preview(
             organization_id=member.organization_id,
-            subscription_id=uuid_in_path(pk),
+            subscription_id=subscription_id,
             plan_reference=body["plan_id"],
         )
         return Response(shapes.ChangePreviewSerializer(previewed).data)
@@ -127,16 +128,22 @@ class SubscriptionViewSet(ApiViewSet):
     def change_plan(self, request: Request, pk: str) -> Response:
         """Change it."""
         member = belonging(request, Permission.MANAGE_BILLING)
-        with organization_context(member.organization_id):  # what is not there is 404, whatever the body
-            selectors.get_subscription(subscription_id=uuid_in_path(pk))
+        subscription_id = self._existing(request, member.organization_id, pk)
         body = self.parse(shapes.ChangePlanSerializer, request)
         changed = plan_changes.change(
             organization_id=member.organization_id,
             user_id=signed_in(request).id,
-            subscription_id=uuid_in_path(pk),
+            subscription_id=subscription_id,
             plan_reference=body["plan_id"],
         )
         return Response(shapes.PlanChangeSerializer(changed).data)
+
+    def _existing(self, request: Request, organization_id: UUID, pk: str) -> UUID:
+        """Return the id if it is a subscription's: what is not there is 404, whatever a well-formed body says."""
+        if not isinstance(request.data, dict):
+            self.parse(shapes.ChangePlanSerializer, request)
+        with organization_context(organization_id):
+            return selectors.get_subscription(subscription_id=uuid_in_path(pk)).id
 
     @extend_schema(
         summary="Cancel a subscription",
