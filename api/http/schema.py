@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from api.http import rate_limits
 from api.http.errors import STATUSES
+from api.http.idempotency import IdempotencyKeyInvalid
 from api.http.tenancy import HEADER
 from config.kernel.errors import DomainError
 from config.kernel.idempotency import IdempotencyInFlight, IdempotencyKeyReused
@@ -133,7 +134,7 @@ class OperationSchema(AutoSchema):
                 "description": "Repeat a request with the same key and body, and get the first answer again (24 h).",
             }
         )
-        for failure in (IdempotencyInFlight, IdempotencyKeyReused):
+        for failure in (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused):
             self._may_fail(operation, STATUSES[failure.kind], [(failure.code, failure.detail)])
 
     def get_tags(self) -> list[str]:
