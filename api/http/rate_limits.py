@@ -14,7 +14,7 @@ from api.http.authentication import viewer_id
 from api.http.client_ip import client_ip
 from config.kernel import rate_limits
 from config.kernel.errors import DomainError, Kind
-from config.kernel.rate_limits import Rate
+from config.kernel.rate_limits import Hit, Rate
 from organizations.models import QuotaName
 from organizations.selectors import Belonging
 
@@ -44,6 +44,11 @@ class Limit:
     per: str
     guards_credentials: bool = False
     counted_as: str = ""
+
+    @functools.cached_property
+    def parsed_rate(self) -> Rate:
+        """The rate, read once."""
+        return Rate(self.rate)
 
 
 def limited(*limits: Limit) -> Callable[[Action], Action]:
@@ -126,9 +131,16 @@ def check_general(request: Request) -> None:
 
 def check(name: str, limits: Iterable[Limit], request: Request) -> None:
     """Count the request towards each limit, under the action's name; raises RateLimited by the first exceeded."""
-    if settings.RATELIMIT_ENABLE:
-        for limit in limits:
-            _check(name, limit, request)
+    if not settings.RATELIMIT_ENABLE:
+        return
+    hits = [
+        Hit(f"{limit.counted_as or name}:{limit.per}", value, limit.parsed_rate, limit.guards_credentials)
+        for limit in limits
+        if (value := limit.key(request)) is not None
+    ]
+    wait = rate_limits.count(hits) if hits else None
+    if wait is not None:
+        raise RateLimited(retry_after=wait)
 
 
 def count_for_organization(request: Request, belonging: Belonging) -> None:
@@ -136,13 +148,7 @@ def count_for_organization(request: Request, belonging: Belonging) -> None:
     allowed = belonging.requests_per_minute
     if not settings.RATELIMIT_ENABLE or allowed is None:
         return
-    wait = rate_limits.hit(
-        request._request,
-        group=_ORGANIZATION,
-        value=str(belonging.organization_id),
-        rate=Rate(f"{allowed}/m"),
-        guards_credentials=False,
-    )
+    wait = rate_limits.count([_of_organization(belonging, allowed)])
     if wait is not None:
         raise RateLimited(retry_after=wait, quota=QuotaName.REQUESTS_PER_MINUTE, limit=allowed)
 
@@ -152,21 +158,8 @@ def requests_this_minute(request: Request, belonging: Belonging) -> int | None:
     allowed = belonging.requests_per_minute
     if not settings.RATELIMIT_ENABLE or allowed is None:
         return None
-    return rate_limits.counted(
-        request._request, group=_ORGANIZATION, value=str(belonging.organization_id), rate=Rate(f"{allowed}/m")
-    )
+    return rate_limits.counted(_of_organization(belonging, allowed))
 
 
-def _check(name: str, limit: Limit, request: Request) -> None:
-    value = limit.key(request)
-    if value is None:
-        return
-    wait = rate_limits.hit(
-        request._request,
-        group=f"{limit.counted_as or name}:{limit.per}",
-        value=value,
-        rate=Rate(limit.rate),
-        guards_credentials=limit.guards_credentials,
-    )
-    if wait is not None:
-        raise RateLimited(retry_after=wait)
+def _of_organization(belonging: Belonging, allowed: int) -> Hit:
+    return Hit(_ORGANIZATION, str(belonging.organization_id), Rate(f"{allowed}/m"))

@@ -1,4 +1,7 @@
-"""Counts how often somebody does something, in Redis through django-ratelimit; says when they did it too often.
+"""Counts how often somebody does something, in Redis; says when they did it too often.
+
+Windows and names of the counters are django-ratelimit's. It would ask Redis up to three times a limit, so the counting
+itself is a script that does all limits of a request in one round trip.
 
 Without Redis a limit that guards credentials counts in this process alone (so several pods together let more through,
 but nobody may guess freely), and every other limit lets through: an outage of Redis must not become one of ours.
@@ -6,14 +9,16 @@ but nobody may guess freely), and every other limit lets through: an outage of R
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, lru_cache
+from pathlib import Path
 
-from django.http import HttpRequest
-from django_ratelimit.core import get_usage
+from django.conf import settings
+from django_ratelimit import ALL, core
+from redis.commands.core import Script
 
-from config.kernel.redis import RedisUnavailable, breaker
+from config.kernel.redis import RedisUnavailable, breaker, client
 
 PERIODS_SECONDS = {"m": 60, "h": 3600}
 
@@ -24,12 +29,12 @@ class Rate:
 
     text: str
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many times are allowed."""
         return int(self.text.partition("/")[0])
 
-    @property
+    @cached_property
     def seconds(self) -> int:
         """The length of the period."""
         return PERIODS_SECONDS[self.text.partition("/")[2]]
@@ -61,31 +66,53 @@ class ProcessCounter:
 _in_process = ProcessCounter()
 
 
-def hit(request: HttpRequest, *, group: str, value: str, rate: Rate, guards_credentials: bool) -> int | None:
-    """Count one for `value`; return the whole seconds to wait when that was one too many, else None."""
+@dataclass(frozen=True)
+class Hit:
+    """One that counts: what is limited (`group`), for whom (`value`), how often, and whether credentials hang on it."""
+
+    group: str
+    value: str
+    rate: Rate
+    guards_credentials: bool = False
+
+
+def count(hits: Sequence[Hit]) -> int | None:
+    """Count one for each, up to the first that was one too many; return the whole seconds to wait then, else None."""
+    windows = [core._get_window(hit.value, hit.rate.seconds) for hit in hits]
+    arguments: list[int] = []
+    for hit in hits:
+        arguments += [hit.rate.count * settings.RATE_LIMIT_FACTOR, hit.rate.seconds + core.EXPIRATION_FUDGE]
+    keys = [_counter(hit, window) for hit, window in zip(hits, windows, strict=True)]
     try:
-        usage = _usage(request, group, value, rate, increment=True)
+        exceeded = int(breaker.call(lambda: _script()(keys=keys, args=arguments)))
     except RedisUnavailable:
-        return _in_process.hit(group, value, rate) if guards_credentials else None
-    if usage is None or not usage["should_limit"]:
-        return None
-    return max(1, int(usage["time_left"]))
+        return _count_in_process(hits)
+    return max(1, windows[exceeded - 1] - int(core.time.time())) if exceeded else None
 
 
-def counted(request: HttpRequest, *, group: str, value: str, rate: Rate) -> int | None:
-    """Return how many were counted for `value` in the period that is running, None when Redis does not say."""
+def counted(hit: Hit) -> int | None:
+    """Return how many were counted in the period that is running, None when Redis does not say."""
+    key = _counter(hit, core._get_window(hit.value, hit.rate.seconds))
     try:
-        usage = _usage(request, group, value, rate, increment=False)
+        found = breaker.call(lambda: client().get(key))
     except RedisUnavailable:
         return None
-    return int(usage["count"]) if usage else None
+    return int(found or 0)  # type: ignore[arg-type]  # the client's types allow for an asynchronous answer
 
 
-def _usage(request: HttpRequest, group: str, value: str, rate: Rate, *, increment: bool) -> dict[str, Any] | None:
-    def ask() -> dict[str, Any] | None:
-        usage: dict[str, Any] | None = get_usage(
-            request, group=group, key=lambda *_: value, rate=rate.text, increment=increment
-        )
-        return usage
+def _count_in_process(hits: Sequence[Hit]) -> int | None:
+    for hit in hits:
+        wait = _in_process.hit(hit.group, hit.value, hit.rate) if hit.guards_credentials else None
+        if wait is not None:
+            return wait
+    return None
 
-    return breaker.call(ask)
+
+def _counter(hit: Hit, window: int) -> str:
+    name: str = core._make_cache_key(hit.group, window, hit.rate.text, hit.value, ALL)
+    return name
+
+
+@lru_cache(maxsize=1)
+def _script() -> Script:
+    return client().register_script((Path(__file__).parent / "lua/count_hits.lua").read_text())
