@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from psycopg_pool import PoolTimeout
 
+from config.kernel.errors import DomainError
+
 POOL_WAIT_SECONDS = 1.5
 """How long a request waits for a connection before it answers 503."""
 RECONNECT_SECONDS = 2.0
@@ -53,6 +55,19 @@ outage = Outage()
 def is_outage(error: BaseException) -> bool:
     """Return whether a database error means that no connection could be had, and not that a statement failed."""
     return isinstance(error.__cause__, PoolTimeout)
+
+
+def changed_nothing(error: BaseException) -> bool:
+    """Return whether what failed has certainly left the database as it was.
+
+    A rule's no and an error that PostgreSQL reports roll back. A connection that breaks may have done so after the
+    commit; one that could not even be had did not.
+    """
+    if isinstance(error, DomainError) or is_outage(error):
+        return True
+    state = getattr(error.__cause__, "sqlstate", None)
+    # 08 is about the connection, 57P about the server going away.
+    return state is not None and not state.startswith(("08", "57P"))
 
 
 def connection_settings(url: str, *, pool_size: int) -> dict[str, Any]:

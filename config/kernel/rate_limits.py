@@ -97,7 +97,7 @@ def counted(hit: Hit) -> int | None:
         found = breaker.call(lambda: client().get(key))
     except RedisUnavailable:
         return None
-    return int(found or 0)  # type: ignore[arg-type]  # the client's types allow for an asynchronous answer
+    return int(found or 0)
 
 
 def _count_in_process(hits: Sequence[Hit]) -> int | None:

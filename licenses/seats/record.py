@@ -1,18 +1,23 @@
 """The record of seats in PostgreSQL, which decides every grant and every beat (docs/adr/0004-seats.md).
 
-Acquire locks the licence row (FOR NO KEY UPDATE) and only then, in a second statement, reads clock and leases: what it
-counts can have changed no more. A beat locks it FOR SHARE before it reads the clock, so that a lapsed lease is never
-revived under an acquire that has given its seat away.
+Each act is one call of a function in the database, so one round trip and one commit. `seat_acquire` locks the licence
+row (FOR NO KEY UPDATE) and only then, in a second statement, reads clock and leases: what it counts can have changed no
+more. `seat_beat` locks it FOR SHARE before it reads the clock, so that a lapsed lease is never revived under an acquire
+that has given its seat away. Their text is in licenses/migrations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
 from config.kernel.ids import new_id
+from config.kernel.request_log import current_request_id
+from config.kernel.tenancy import organization_context
 from licenses.models import EndReason
 from licenses.seats.store import Lease
 
@@ -30,11 +35,29 @@ class Granted:
 
 @dataclass(frozen=True)
 class Full:
-    """No seat: how many are leased, the leases themselves, and the seconds until the first of them runs out."""
+    """No seat: how many are leased, of how many, and the seconds until the first of them runs out."""
 
     seats_used: int
-    leases: tuple[Lease, ...]
+    limit: int
     retry_after_seconds: float
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """No seat, because the licence, as it stood under its lock, may not be used."""
+
+    now: datetime
+    license_status: str
+    license_expires_at: datetime | None
+    grace_period_ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NotActivated:
+    """A seat is free, but the machine is not bound to the licence yet; nothing was written."""
+
+
+Outcome = Granted | Full | Unusable | NotActivated
 
 
 @dataclass(frozen=True)
@@ -51,103 +74,101 @@ class Beat:
     grace_period_ends_at: datetime | None
 
 
-# Statement two of an acquire: the licence's row is locked, nothing that it reads can change any more.
-_LOOK = """
-with moment as (select clock_timestamp() as now)
-select m.now,
-       (select count(*) from licenses_licensesession s where s.organization_id = %(organization)s
-          and s.license_id = %(license)s and s.ended_at is null and s.expires_at > m.now) as live,
-       own.id
-from moment m left join licenses_licensesession own
-  on own.organization_id = %(organization)s and own.license_id = %(license)s and own.hardware_hash = %(machine)s
-  and own.ended_at is null and own.expires_at > m.now
-"""
-_LIVE = """
-select id, lease_no, hardware_hash, expires_at from licenses_licensesession
-where organization_id = %(organization)s and license_id = %(license)s and ended_at is null and expires_at > %(now)s
-order by expires_at
-"""
-_HAND_BACK = """
-update licenses_licensesession
-set lease_no = lease_no + 1, last_heartbeat_at = %(now)s,
-    expires_at = greatest(expires_at, %(now)s + %(lease)s * interval '1 second')
-where id = %(session)s and organization_id = %(organization)s returning lease_no, sequence, expires_at
-"""
-# The machine's own lapsed session is closed, so that it is not in the way of the one-open-session constraint.
-_OPEN = """
-with closed as (
-  update licenses_licensesession set ended_at = expires_at, end_reason = %(expired)s
-  where organization_id = %(organization)s and license_id = %(license)s and hardware_hash = %(machine)s
-    and ended_at is null returning 1
-)
-insert into licenses_licensesession (id, organization_id, license_id, user_id, hardware_hash, lease_no, sequence,
-                                     acquired_at, last_heartbeat_at, expires_at, end_reason)
-select %(session)s, %(organization)s, %(license)s, %(user)s, %(machine)s, 1, 1,
-       %(now)s, %(now)s, %(now)s + %(lease)s * interval '1 second', ''
-from (select count(*) from closed) done returning expires_at
-"""
+@dataclass(frozen=True)
+class Asked:
+    """A beat that is asked for, by ids that a verified token names together.
 
-
-def acquire(
-    *, organization_id: UUID, license_id: UUID, hardware_hash: bytes, user_id: UUID | None, limit: int
-) -> Granted | Full:
-    """Grant a seat or say that none is free; the caller holds the licence's row lock in this transaction."""
-    values = {
-        "organization": organization_id,
-        "license": license_id,
-        "machine": hardware_hash,
-        "user": user_id,
-        "lease": settings.SEAT_LEASE_SECONDS,
-        "expired": EndReason.EXPIRED,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK, values)
-        now, used, own_session = cursor.fetchone()
-        if own_session is not None:
-            cursor.execute(_HAND_BACK, {**values, "session": own_session, "now": now})
-            lease_no, sequence, expires_at = cursor.fetchone()
-            lease = Lease(own_session, lease_no, hardware_hash, expires_at)
-            return Granted(lease, sequence, is_new=False, seats_used=used, now=now)
-        if used >= limit:
-            cursor.execute(_LIVE, {**values, "now": now})
-            live = tuple(Lease(row[0], row[1], bytes(row[2]), row[3]) for row in cursor.fetchall())
-            wait = (live[0].expires_at - now).total_seconds() if live else float(settings.SEAT_LEASE_SECONDS)
-            return Full(used, live, wait)
-        session_id = new_id()
-        cursor.execute(_OPEN, {**values, "session": session_id, "now": now})
-        (expires_at,) = cursor.fetchone()
-    lease = Lease(session_id, 1, hardware_hash, expires_at)
-    return Granted(lease, 1, is_new=True, seats_used=used + 1, now=now)
-
-
-def beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence: int | None) -> Beat | None:
-    """Renew a lease that is live, on a usable licence, for a token of the newest or the last sequence before it.
-
-    Returns None for an unknown session. One round trip, outside any transaction of the caller: the function
-    `seat_beat` locks, looks and renews, and touches nothing but the rows that the (verified) ids name together.
     A `sequence` of None is a beat without a token, by the signed-in member who holds the seat.
+    """
+
+    organization_id: UUID
+    license_id: UUID
+    session_id: UUID
+    sequence: int | None
+
+
+BUSY = "busy"
+"""In place of a beat: the licence was locked at that moment, and the caller had asked not to wait."""
+
+
+def acquire(*, organization_id: UUID, license_id: UUID, hardware_hash: bytes, user_id: UUID | None) -> Outcome | None:
+    """Grant a seat, with its audit entry, or say why not; None when there is no such licence.
+
+    By itself, or in the transaction of a caller who works for this organization.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "select * from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s)",
-            [[session_id], [license_id], [organization_id], [sequence], settings.SEAT_LEASE_SECONDS],
+            "select * from seat_acquire(%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                organization_id,
+                license_id,
+                hardware_hash,
+                user_id,
+                settings.SEAT_LEASE_SECONDS,
+                new_id(),
+                new_id(),
+                current_request_id(),
+            ],
         )
         row = cursor.fetchone()
     if row is None:
         return None
-    _, renewed, now, lease_no, newest, hardware_hash, expires_at, ended, status, license_expires_at, grace = row
-    lease = Lease(session_id, lease_no, bytes(hardware_hash), expires_at)
-    return Beat(renewed, now, lease, newest, ended, status, license_expires_at, grace)
+    verdict, now, used, limit, is_new, session_id, lease_no, sequence, expires_at, *license_ = row
+    if verdict == "full":
+        wait = float(settings.SEAT_LEASE_SECONDS) if expires_at is None else (expires_at - now).total_seconds()
+        return Full(used, limit, wait)
+    if verdict == "unusable":
+        return Unusable(now, *license_)
+    if verdict == "not_activated":
+        return NotActivated()
+    return Granted(Lease(session_id, lease_no, hardware_hash, expires_at), sequence, is_new, used, now)
 
 
-_LOCK_LICENSE_OF = """
-select from licenses_license l join licenses_licensesession s on s.license_id = l.id
-where s.organization_id = %(organization)s and s.id = %(session)s for no key update of l
+def beat(asked: Sequence[Asked], *, wait: bool = True) -> list[Beat | str | None]:
+    """Renew leases that are live, on usable licences, for tokens of the newest or the last sequence before it.
+
+    In the order asked for; no session may be there twice. None stands for an unknown session, BUSY (unless `wait`) for
+    one whose licence somebody has locked at this moment. One round trip, outside any transaction of the caller: the
+    function locks, looks and renews, and touches nothing but the rows that the ids name together.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select * from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s, %s)",
+            [
+                [one.session_id for one in asked],
+                [one.license_id for one in asked],
+                [one.organization_id for one in asked],
+                [one.sequence for one in asked],
+                settings.SEAT_LEASE_SECONDS,
+                wait,
+            ],
+        )
+        found = {row[0]: _beat(row) for row in cursor.fetchall()}
+    return [found.get(one.session_id) for one in asked]
+
+
+def _beat(row: tuple[Any, ...]) -> Beat | str:
+    session_id, renewed, busy, now, lease_no, newest, hardware_hash, expires_at, ended, *license_ = row
+    if busy:
+        return BUSY
+    return Beat(renewed, now, Lease(session_id, lease_no, bytes(hardware_hash), expires_at), newest, ended, *license_)
+
+
+_LIVE = """
+select id, lease_no, hardware_hash, expires_at from licenses_licensesession
+where organization_id = %s and license_id = %s and ended_at is null and expires_at > clock_timestamp()
 """
 _COUNT = """
 select count(*) from licenses_licensesession
 where organization_id = %s and license_id = %s and ended_at is null and expires_at > clock_timestamp()
 """
+
+
+def list_live(*, organization_id: UUID, license_id: UUID) -> list[Lease]:
+    """Return the live leases of a licence."""
+    with organization_context(organization_id), connection.cursor() as cursor:
+        cursor.execute(_LIVE, [organization_id, license_id])
+        return [Lease(row[0], row[1], bytes(row[2]), row[3]) for row in cursor.fetchall()]
 
 
 def count_live(*, organization_id: UUID, license_id: UUID) -> int:
@@ -159,28 +180,16 @@ def count_live(*, organization_id: UUID, license_id: UUID) -> int:
 
 
 def release(
-    *, organization_id: UUID, session_id: UUID, lease_no: int | None, reason: EndReason
+    *, organization_id: UUID, session_id: UUID, lease_no: int | None, reason: EndReason, actor_id: UUID | None = None
 ) -> tuple[UUID, Lease] | None:
-    """End an open session and return its licence and lease; None when there was nothing to end.
+    """End an open session, with its audit entry, and return its licence and lease; None when there was nothing to end.
 
-    With a `lease_no` only that lease is ended: the late release of an earlier answer does not hit a newer one. The
-    licence is locked as in an acquire, or one that is looking at the lease now could hand back what has just ended.
+    With a `lease_no` only that lease is ended: the late release of an earlier answer does not hit a newer one.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_LICENSE_OF, {"organization": organization_id, "session": session_id})
         cursor.execute(
-            "update licenses_licensesession set end_reason = case when expires_at > clock_timestamp() then %(reason)s "
-            "else %(expired)s end, ended_at = least(clock_timestamp(), expires_at) "
-            "where organization_id = %(organization)s and id = %(session)s and ended_at is null "
-            "and (%(lease_no)s::bigint is null or lease_no = %(lease_no)s) "
-            "returning license_id, lease_no, hardware_hash, expires_at",
-            {
-                "reason": reason,
-                "expired": EndReason.EXPIRED,
-                "organization": organization_id,
-                "session": session_id,
-                "lease_no": lease_no,
-            },
+            "select * from seat_release(%s, %s, %s, %s, %s, %s, %s)",
+            [organization_id, session_id, lease_no, reason, actor_id, new_id(), current_request_id()],
         )
         row = cursor.fetchone()
     return None if row is None else (row[0], Lease(session_id, row[1], bytes(row[2]), row[3]))

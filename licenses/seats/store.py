@@ -14,7 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from redis import RedisError
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from config.kernel.redis import RedisUnavailable, breaker, client
 
@@ -73,8 +75,19 @@ def reserve(*, license_id: UUID, hardware_hash: bytes, limit: int, reservation: 
 
 def confirm(*, license_id: UUID, lease: Lease) -> bool:
     """Tell the gate what PostgreSQL granted or renewed; return False when Redis does not answer."""
-    arguments = [lease.hardware_hash.hex(), lease.owner, lease.expires_ms, lease_milliseconds()]
-    return _tell("refresh_heartbeat", license_id, arguments)
+    return _tell("refresh_heartbeat", license_id, _confirmation(lease))
+
+
+def confirm_all(leases: Sequence[tuple[UUID, Lease]]) -> bool:
+    """Tell the gate of leases, each with its licence's id, in one trip; return False when Redis does not answer."""
+    if not leases:
+        return True
+    calls = [(_keys(license_id), _confirmation(lease)) for license_id, lease in leases]
+    try:
+        breaker.call(lambda: _run_all("refresh_heartbeat", calls))
+    except RedisUnavailable:
+        return False
+    return True
 
 
 def forget(*, license_id: UUID, hardware_hash: bytes, owner: str) -> bool:
@@ -103,10 +116,34 @@ def _tell(name: str, license_id: UUID, arguments: list[Any]) -> bool:
     return True
 
 
+def _confirmation(lease: Lease) -> list[Any]:
+    return [lease.hardware_hash.hex(), lease.owner, lease.expires_ms, lease_milliseconds()]
+
+
 def _run(name: str, license_id: UUID, arguments: list[Any]) -> Any:
+    return breaker.call(lambda: _script(name)(keys=_keys(license_id), args=arguments))
+
+
+def _run_all(name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> None:
+    """Call a script many times in one trip; a restarted Redis that does not know it is given it, and asked again."""
+    script = _script(name)
+    with client().pipeline(transaction=False) as pipeline:
+        for keys, arguments in calls:
+            pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
+        answers = pipeline.execute(raise_on_error=False)
+        failed = [answer for answer in answers if isinstance(answer, RedisError)]
+        if failed and not isinstance(failed[0], NoScriptError):
+            raise failed[0]
+        if failed:
+            pipeline.script_load(script.script)
+            for keys, arguments in calls:
+                pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
+            pipeline.execute()
+
+
+def _keys(license_id: UUID) -> list[str]:
     # The braces are a hash tag: on Redis Cluster both keys of a licence live on one node.
-    keys = [f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"]
-    return breaker.call(lambda: _script(name)(keys=keys, args=arguments))
+    return [f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"]
 
 
 @lru_cache(maxsize=8)

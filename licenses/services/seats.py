@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
+from config.kernel.database import changed_nothing
+from config.kernel.errors import DomainError
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from licenses import lookup, machines, rules
 from licenses.errors import (
+    LicenseNotFound,
     NoSeatsAvailable,
     SessionExpired,
     SessionNotFound,
@@ -17,12 +22,11 @@ from licenses.errors import (
 )
 from licenses.lookup import FoundLicense, KeyHolder
 from licenses.models import EndReason, License, LicenseSession
-from licenses.seats import record, store, tokens
-from licenses.seats.record import Full, Granted
+from licenses.seats import beats, record, store, tokens
+from licenses.seats.record import Asked, Beat, Full, Granted, NotActivated, Unusable
 from licenses.seats.store import Verdict
 from licenses.seats.tokens import OFFLINE_GRACE, SeatClaims
 from licenses.services import activation
-from users.services import audit
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,10 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
-        store.load(license_id=found.id, leases=outcome.leases)
-        raise _no_seats(used=outcome.seats_used, limit=found.max_seats, seconds=outcome.retry_after_seconds)
+        if gate.verdict is not Verdict.UNKNOWN:
+            leases = record.list_live(organization_id=found.organization_id, license_id=found.id)
+            store.load(license_id=found.id, leases=leases)
+        raise _no_seats(used=outcome.seats_used, limit=outcome.limit, seconds=outcome.retry_after_seconds)
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
         organization_id=found.organization_id,
@@ -82,28 +88,40 @@ def _decide(
     found: FoundLicense, *, machine: bytes, user_id: UUID | None, reservation: str, verdict: Verdict
 ) -> Granted | Full:
     """Let PostgreSQL decide, under the licence's lock; take the reservation back when it certainly did not grant."""
-    committing = False
     try:
-        with organization_context(found.organization_id):
-            license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
-            outcome = record.acquire(
-                organization_id=found.organization_id,
-                license_id=found.id,
-                hardware_hash=machine,
-                user_id=user_id,
-                limit=license_.max_seats,
-            )
-            if isinstance(outcome, Granted):
-                _refuse_unless_usable(license_, now=outcome.now)
-                if outcome.is_new:
-                    activation.admit(license_=license_, machine=machine, explicit=False)
-                    _audit("LICENSE_ACQUIRED", found.organization_id, outcome.lease.session_id, user_id)
-            committing = True
-    except BaseException:
+        return _ask_record(found, machine=machine, user_id=user_id)
+    except Exception as error:
         # A commit whose outcome is unknown may have granted: then the reservation is left to lapse by itself.
-        if verdict is Verdict.RESERVED and not committing:
+        if verdict is Verdict.RESERVED and changed_nothing(error):
             store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
         raise
+
+
+def _ask_record(found: FoundLicense, *, machine: bytes, user_id: UUID | None) -> Granted | Full:
+    outcome = record.acquire(
+        organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
+    )
+    if isinstance(outcome, NotActivated):
+        outcome = _activate_and_acquire(found, machine=machine, user_id=user_id)
+    if outcome is None:
+        raise LicenseNotFound
+    if isinstance(outcome, Unusable):
+        raise _unusable(outcome).within(found.organization_id)
+    return outcome
+
+
+def _activate_and_acquire(found: FoundLicense, *, machine: bytes, user_id: UUID | None) -> Granted | Full | Unusable:
+    """Bind a machine that asks for the first time, then let it be decided, in one transaction under one lock."""
+    with organization_context(found.organization_id):
+        license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
+        activation.admit(license_=license_, machine=machine, explicit=False)
+        outcome = record.acquire(
+            organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
+        )
+        if not isinstance(outcome, Granted):
+            transaction.set_rollback(True)
+    if outcome is None or isinstance(outcome, NotActivated):
+        raise RuntimeError("the licence is locked and the machine activated, and yet not seen so")
     return outcome
 
 
@@ -138,31 +156,35 @@ def heartbeat_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUI
 
 
 def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence: int | None, lease_no: int) -> Seat:
-    beat = record.beat(organization_id=organization_id, license_id=license_id, session_id=session_id, sequence=sequence)
-    if beat is None:
+    found, told = beats.beat(Asked(organization_id, license_id, session_id, sequence))
+    if found is None:
         raise SessionNotFound
-    if not beat.renewed:
-        if beat.ended or beat.lease.expires_at <= beat.now:
-            raise SessionExpired
-        standing = rules.standing(
-            status=beat.license_status,
-            expires_at=beat.license_expires_at,
-            grace_period_ends_at=beat.grace_period_ends_at,
-            now=beat.now,
-        )
-        # A token that still fits was refused because the lease was closed in the moment it was looked at.
-        fits = sequence is None or beat.sequence - sequence in {0, 1}
-        raise rules.REFUSALS.get(standing, SessionExpired if fits else TokenSuperseded)
-    told = store.confirm(license_id=license_id, lease=beat.lease)
+    if not found.renewed:
+        raise _refusal(found, sequence=sequence)
     return _seat(
         organization_id=organization_id,
         license_id=license_id,
-        lease=beat.lease,
+        lease=found.lease,
         lease_no=lease_no,
-        sequence=beat.sequence,
-        now=beat.now,
+        sequence=found.sequence,
+        now=found.now,
         degraded=not told,
     )
+
+
+def _refusal(beat: Beat, *, sequence: int | None) -> DomainError:
+    """Return why a beat was refused that found its session."""
+    if beat.ended or beat.lease.expires_at <= beat.now:
+        return SessionExpired()
+    standing = rules.standing(
+        status=beat.license_status,
+        expires_at=beat.license_expires_at,
+        grace_period_ends_at=beat.grace_period_ends_at,
+        now=beat.now,
+    )
+    # A token that still fits was refused because the lease was closed in the moment it was looked at.
+    fits = sequence is None or beat.sequence - sequence in {0, 1}
+    return rules.REFUSALS.get(standing, SessionExpired if fits else TokenSuperseded)()
 
 
 def release(*, claims: SeatClaims, session_id: UUID) -> None:
@@ -194,10 +216,9 @@ def _end(
     reason: EndReason = EndReason.RELEASED,
     actor_id: UUID | None = None,
 ) -> bool:
-    with organization_context(organization_id):
-        ended = record.release(organization_id=organization_id, session_id=session_id, lease_no=lease_no, reason=reason)
-        if ended is not None:
-            _audit("LICENSE_RELEASED", organization_id, session_id, actor_id, reason=reason)
+    ended = record.release(
+        organization_id=organization_id, session_id=session_id, lease_no=lease_no, reason=reason, actor_id=actor_id
+    )
     if ended is None:
         return False
     license_id, lease = ended
@@ -220,15 +241,14 @@ def _get_session(*, organization_id: UUID, session_id: UUID) -> LicenseSession:
     return session
 
 
-def _refuse_unless_usable(license_: License, *, now: datetime) -> None:
+def _unusable(outcome: Unusable) -> DomainError:
     standing = rules.standing(
-        status=license_.status,
-        expires_at=license_.expires_at,
-        grace_period_ends_at=license_.grace_period_ends_at,
-        now=now,
+        status=outcome.license_status,
+        expires_at=outcome.license_expires_at,
+        grace_period_ends_at=outcome.grace_period_ends_at,
+        now=outcome.now,
     )
-    if standing not in rules.USABLE:
-        raise rules.REFUSALS[standing]
+    return rules.REFUSALS[standing]()
 
 
 def _seat(
@@ -250,14 +270,3 @@ def _seat(
 
 def _no_seats(*, used: int, limit: int, seconds: float) -> NoSeatsAvailable:
     return NoSeatsAvailable(retry_after=max(1, math.ceil(seconds)), current_seats_used=used, max_seats=limit)
-
-
-def _audit(action: str, organization_id: UUID, session_id: UUID, actor_id: UUID | None, **data: str) -> None:
-    audit.record(
-        action=action,
-        organization_id=organization_id,
-        object_type="license_session",
-        object_id=session_id,
-        actor_id=actor_id,
-        **data,
-    )
