@@ -45,7 +45,7 @@ class KeyringBackend(TokenBackend):
         key = keyring(Purpose.USER_TOKEN).find(kid)
         if key is None:
             raise TokenBackendError("unknown key")
-        return key.private.public_key()
+        return key.public
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,14 @@
 """What happens to every request before it is routed: slashes, NULs, sizes, and no cookies on the API."""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
 
 from api.http.errors import DATABASE_RETRY_SECONDS, error_response
 from config.kernel.database import outage
@@ -79,6 +85,32 @@ class BodySizeMiddleware:
         if int(announced) > cap:
             return error_response(413, "payload_too_large", f"The body has more than {cap} bytes.")
         return self.get_response(request)
+
+
+class _PagesOnly(MiddlewareMixin):
+    """Passes requests of the API by what only pages need."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Do it for a page, nothing for the API."""
+        if request.path_info.startswith(API_PREFIX):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class PageSessionMiddleware(_PagesOnly, SessionMiddleware):
+    """Staff's sessions, by cookie."""
+
+
+class PageCsrfMiddleware(_PagesOnly, CsrfViewMiddleware):
+    """Keeps other sites from writing with a visitor's cookie."""
+
+
+class PageUserMiddleware(_PagesOnly, AuthenticationMiddleware):
+    """Whose session it is."""
+
+
+class PageMessageMiddleware(_PagesOnly, MessageMiddleware):
+    """What the staff pages say after something was done."""
 
 
 class ApiPathMiddleware:

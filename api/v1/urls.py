@@ -1,4 +1,4 @@
-"""Version 1 of the API: one router, a line a resource. Paths have no trailing slash; one that is sent is dropped."""
+"""Version 1 of the API: two routers, a line a resource. Paths have no trailing slash; one that is sent is dropped."""
 
 from typing import Any
 
@@ -25,6 +25,12 @@ from api.v1.views.seats import SeatViewSet, SessionViewSet
 from api.v1.views.subscriptions import BillingViewSet, InvoiceViewSet, SubscriptionViewSet
 from api.v1.views.teams import TeamMemberViewSet, TeamViewSet
 
+# Patterns are tried one after the other: what every machine asks every few minutes comes first.
+machines = SimpleRouter(trailing_slash=False)
+machines.register("licenses/sessions", SessionViewSet, basename="session")
+machines.register("licenses", SeatViewSet, basename="seat")
+machines.register("licenses", LicenseKeyViewSet, basename="license-key")
+
 router = SimpleRouter(trailing_slash=False)
 router.register("auth", AuthViewSet, basename="auth")
 router.register("plans", PlanViewSet, basename="plan")
@@ -36,9 +42,6 @@ router.register("billing", BillingViewSet, basename="billing")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")
-router.register("licenses/sessions", SessionViewSet, basename="session")
-router.register("licenses", SeatViewSet, basename="seat")
-router.register("licenses", LicenseKeyViewSet, basename="license-key")
 router.register("licenses", LicenseViewSet, basename="license")
 
 Methods = dict[str, Any]
@@ -61,6 +64,7 @@ ORGANIZATION_ROUTES = [
 ]
 
 urlpatterns = [
+    *machines.urls,
     # The webhook's older address, still configured in places.
     path("subscriptions/webhook", WebhookViewSet.as_view({"post": "stripe"}), name="webhook-alias"),
     path("auth/firebase", FirebaseViewSet.as_view({"post": "create"}), name="firebase"),

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ class SigningKey:
     public_jwk: dict[str, Any]
     file: KeyFile
 
+    @cached_property
+    def public(self) -> Ed25519PublicKey | RSAPublicKey:
+        """The half that verifies, derived once: that takes as long as verifying."""
+        return self.private.public_key()
+
 
 class Keyring:
     """The keys of one purpose, oldest first."""
@@ -85,7 +90,7 @@ class Keyring:
 
 def keyring(purpose: Purpose) -> Keyring:
     """Return the keyring of a purpose as its folder is now; raises ImproperlyConfigured when it has no key."""
-    return _watched(settings.KEYS_DIR / purpose, ALGORITHMS[purpose]).current()
+    return _watched(settings.KEYS_DIR, purpose).current()
 
 
 def create_missing() -> list[Path]:
@@ -107,8 +112,10 @@ def create(purpose: Purpose, *, lead: timedelta = timedelta(0)) -> Path:
 
 
 @lru_cache(maxsize=4 * len(Purpose))
-def _watched(folder: Path, algorithm: str) -> Watched[Keyring]:
-    return Watched(folder, SUFFIX, lambda files: Keyring([_load(file, algorithm) for file in files]))
+def _watched(folder: Path, purpose: Purpose) -> Watched[Keyring]:
+    return Watched(
+        folder / purpose, SUFFIX, lambda files: Keyring([_load(file, ALGORITHMS[purpose]) for file in files])
+    )
 
 
 def _load(file: KeyFile, algorithm: str) -> SigningKey:

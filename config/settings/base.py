@@ -44,11 +44,11 @@ MIDDLEWARE = [
     "api.http.middleware.BodySizeMiddleware",
     "api.http.middleware.DatabaseOutageMiddleware",
     "api.http.middleware.ApiPathMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "api.http.middleware.PageSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "api.http.middleware.PageCsrfMiddleware",
+    "api.http.middleware.PageUserMiddleware",
+    "api.http.middleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 APPEND_SLASH = False

@@ -1,12 +1,13 @@
 """Seat tokens: what a machine shows with each heartbeat, signed by a key of their own (EdDSA JWT, `typ: seat+jwt`)."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import jwt
 from django.conf import settings
 
+from config.kernel import compact_jws
 from config.kernel.keyring import Purpose, keyring
 from licenses.errors import SeatTokenInvalid
 
@@ -45,12 +46,7 @@ def issue(claims: SeatClaims, *, expires_at: datetime, offline_until: datetime) 
         "offline_until": int(offline_until.timestamp()),
         "exp": int((expires_at + OUTLIVES_LEASE).timestamp()),
     }
-    return jwt.encode(
-        payload,
-        key.private,
-        algorithm=key.algorithm,
-        headers={"kid": key.kid, "typ": TYPE},
-    )
+    return compact_jws.sign(payload, key=key, token_type=TYPE)
 
 
 def signed_until(*, kid: str, stopped: datetime) -> datetime:
@@ -61,18 +57,9 @@ def signed_until(*, kid: str, stopped: datetime) -> datetime:
 def read(raw: str) -> SeatClaims:
     """Return the claims of a token we signed; raises SeatTokenInvalid for any other."""
     try:
-        header = jwt.get_unverified_header(raw)
-        key = keyring(Purpose.SEAT_TOKEN).find(header.get("kid", ""))
-        if key is None or header.get("typ") != TYPE:
+        payload = compact_jws.read(raw, keys=keyring(Purpose.SEAT_TOKEN), token_type=TYPE)
+        if payload["iss"] != ISSUER or payload["aud"] != AUDIENCE or float(payload["exp"]) <= time.time():
             raise SeatTokenInvalid
-        payload = jwt.decode(
-            raw,
-            key.private.public_key(),
-            algorithms=[key.algorithm],
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            options={"require": ["exp", "sub"]},
-        )
         return SeatClaims(
             session_id=UUID(payload["sub"]),
             license_id=UUID(payload["license"]),
@@ -80,5 +67,5 @@ def read(raw: str) -> SeatClaims:
             lease_no=int(payload["lease"]),
             sequence=int(payload["sequence"]),
         )
-    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (compact_jws.NotOurs, KeyError, ValueError, TypeError, AttributeError) as error:
         raise SeatTokenInvalid from error

@@ -18,7 +18,7 @@ from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import ApiViewSet
+from api.http.views import ApiViewSet, shaped
 from api.v1.serializers import licenses as shapes
 from config.kernel import clock
 from config.kernel.tenancy import organization_context
@@ -154,7 +154,7 @@ class LicenseKeyViewSet(ApiViewSet):
             "nonce": body.get("nonce"),
             "timestamp": verdict.license.now if verdict.license else clock.now(),
         }
-        return Response(shapes.ValidationSerializer(data).data)
+        return Response(shaped(shapes.ValidationSerializer, data))
 
     @extend_schema(
         summary="Activate a licence on a machine",

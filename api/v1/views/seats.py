@@ -1,6 +1,5 @@
 """Seats: acquire, heartbeat and release, each in two route shapes."""
 
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, 
 from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
 from api.http.tenancy import proven_enough, seat_keeper
-from api.http.views import ApiViewSet
+from api.http.views import ApiViewSet, shaped
 from api.v1.serializers import licenses as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
 from licenses import errors as failures
@@ -87,7 +86,7 @@ class SeatViewSet(ApiViewSet):
             "max_seats": acquired.license.max_seats,
             "license": {**_fields(acquired.license), "seats_used": acquired.seats_used},
         }
-        return Response(shapes.SeatSerializer(data).data, status=201 if acquired.is_new else 200)
+        return Response(shaped(shapes.SeatSerializer, data), status=201 if acquired.is_new else 200)
 
     @extend_schema(
         summary="Keep a seat (heartbeat)",
@@ -102,7 +101,7 @@ class SeatViewSet(ApiViewSet):
         """Renew the lease."""
         body = self.parse(shapes.SeatTokenSerializer, request)
         seat = seats.heartbeat(claims=tokens.read(body["signed_token"]), session_id=body["session_id"])
-        return Response(shapes.BeatSerializer(_beat(seat)).data)
+        return Response(shaped(shapes.BeatSerializer, _beat(seat)))
 
     @extend_schema(
         summary="Release a seat",
@@ -145,7 +144,7 @@ class SessionViewSet(ApiViewSet):
             seat = seats.heartbeat_as_member(
                 organization_id=member.organization_id, user_id=signed_in(request).id, session_id=session_id
             )
-        return Response(shapes.BeatSerializer(_beat(seat)).data)
+        return Response(shaped(shapes.BeatSerializer, _beat(seat)))
 
     @extend_schema(
         summary="Release a seat",
@@ -196,4 +195,4 @@ def _beat(seat: Seat) -> dict[str, Any]:
 
 def _fields(record: Any) -> dict[str, Any]:
     """Return a dataclass's fields by name."""
-    return asdict(record)
+    return dict(vars(record))
