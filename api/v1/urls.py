@@ -24,6 +24,7 @@ from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
 from api.v1.views.subscriptions import BillingViewSet, InvoiceViewSet, SubscriptionViewSet
 from api.v1.views.teams import TeamMemberViewSet, TeamViewSet
+from api.v1.views.usage import LicenseSessionsViewSet, UsageViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("auth", AuthViewSet, basename="auth")
@@ -39,6 +40,8 @@ router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses/sessions", SessionViewSet, basename="session")
 router.register("licenses", SeatViewSet, basename="seat")
 router.register("licenses", LicenseKeyViewSet, basename="license-key")
+router.register("licenses", LicenseSessionsViewSet, basename="license-sessions")
+router.register("licenses", UsageViewSet, basename="license-usage")
 router.register("licenses", LicenseViewSet, basename="license")
 
 Methods = dict[str, Any]

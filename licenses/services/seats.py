@@ -17,7 +17,7 @@ from licenses.errors import (
 )
 from licenses.lookup import FoundLicense, KeyHolder
 from licenses.models import EndReason, License, LicenseSession
-from licenses.seats import record, store, tokens
+from licenses.seats import denials, record, store, tokens
 from licenses.seats.record import Full, Granted
 from licenses.seats.store import Verdict
 from licenses.seats.tokens import OFFLINE_GRACE, SeatClaims
@@ -56,14 +56,22 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     lookup.refuse_unless_usable(found)
     reservation = f"reservation:{new_id()}"
-    gate = store.reserve(license_id=found.id, hardware_hash=machine, limit=found.max_seats, reservation=reservation)
+    gate = store.reserve(
+        license_id=found.id,
+        hardware_hash=machine,
+        limit=found.max_seats,
+        reservation=reservation,
+        denies=not found.holds_seat,
+    )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
     outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
-        store.load(license_id=found.id, leases=outcome.leases)
+        # Without the gate the record has counted the refusal, in its transaction.
+        denied = "" if gate.verdict is Verdict.UNKNOWN else reservation
+        store.load(license_id=found.id, leases=outcome.leases, denied=denied)
         raise _no_seats(used=outcome.seats_used, limit=found.max_seats, seconds=outcome.retry_after_seconds)
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
@@ -93,6 +101,8 @@ def _decide(
                 user_id=user_id,
                 limit=license_.max_seats,
             )
+            if isinstance(outcome, Full) and verdict is Verdict.UNKNOWN:
+                denials.count_in_record(organization_id=found.organization_id, license_id=found.id)
             if isinstance(outcome, Granted):
                 _refuse_unless_usable(license_, now=outcome.now)
                 if outcome.is_new:
