@@ -32,11 +32,10 @@ class Occupied:
 _BY_DAY = """
 with moment as (
   select clock_timestamp() as now
-), days as (
-  select d::date as day, d at time zone 'UTC' as starts, (d + interval '1 day') at time zone 'UTC' as ends
-  from generate_series(%(first)s::timestamp, %(last)s::timestamp, interval '1 day') d
 ), bounds as (
-  select min(starts) as since, least(max(ends), min(now)) as until from days, moment
+  select %(first)s::timestamp at time zone 'UTC' as since,
+         least((%(last)s::timestamp + interval '1 day') at time zone 'UTC', now) as until
+  from moment
 ), leases as (
   select license_id, acquired_at as began, least(expires_at, now) as ended, expires_at <= now as over
   from licenses_licensesession, moment, bounds
@@ -50,7 +49,11 @@ with moment as (
 ), pieces as (
   select license_id, day, greatest(began, starts) as began, least(ended, ends) as ended,
          began >= starts as begins, over and ended < ends as ends_here, ended - began as length
-  from leases join days on began < ends and ended >= starts
+  from leases, bounds, lateral (
+    select d::date as day, d at time zone 'UTC' as starts, (d + interval '1 day') at time zone 'UTC' as ends
+    from generate_series(date_trunc('day', greatest(began, since) at time zone 'UTC'),
+                         least(ended at time zone 'UTC', %(last)s::timestamp), interval '1 day') d
+  ) days
 ), changes as (
   select license_id, day, began as at, 1 as change from pieces where ended > began
   union all select license_id, day, ended, -1 from pieces where ended > began

@@ -75,7 +75,7 @@ def list_sessions(*, license_id: UUID) -> QuerySet[LicenseSession]:
 
     Each row is looked at now: `looked_at`, `activation_id`, `machine` (the name it was activated under) and `platform`.
     """
-    machine = Activation.objects.filter(license=OuterRef("license"), hardware_hash=OuterRef("hardware_hash"))
+    machine = Activation.objects.filter(license=OuterRef("license"), hardware_hash=OuterRef("hardware_hash")).order_by()
     return (
         LicenseSession.objects.filter(license_id=license_id)
         .annotate(
