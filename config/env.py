@@ -119,6 +119,7 @@ SETTINGS = [
         "EXPOSE_VERIFICATION_TOKEN", bool, False, "Registration answers with the mail's token. Local and test only."
     ),
     Setting("SEAT_LEASE_SECONDS", int, 360, "Length of a seat lease. The contract says 360; tests shorten it."),
+    Setting("SESSION_RETENTION_DAYS", int, 400, "How long past sessions are kept; statistics by day stay for ever."),
     Setting("TRUSTED_PROXY_COUNT", int, 0, "How many proxies of ours stand before the web; 0: none."),
     Setting("RATELIMIT_ENABLE", bool, True, "Rate limits. Off in local and test runs only."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),

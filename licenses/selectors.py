@@ -12,7 +12,7 @@ from config.kernel import clock
 from config.kernel.tenancy import system_context
 from licenses import rules
 from licenses.errors import LicenseNotFound
-from licenses.models import License, LicenseSession, SignedFile
+from licenses.models import Activation, License, LicenseSession, SignedFile
 from licenses.rules import SeatCount
 
 
@@ -68,6 +68,24 @@ def live_sessions() -> QuerySet[LicenseSession]:
 def list_live_sessions(*, license_id: UUID) -> QuerySet[LicenseSession]:
     """Return who holds the seats of a licence now."""
     return live_sessions().filter(license_id=license_id)
+
+
+def list_sessions(*, license_id: UUID) -> QuerySet[LicenseSession]:
+    """Return the live and past sessions of a licence, last begun first, each with its machine's activation.
+
+    Each row is looked at now: `looked_at`, `activation_id`, `machine` (the name it was activated under) and `platform`.
+    """
+    machine = Activation.objects.filter(license=OuterRef("license"), hardware_hash=OuterRef("hardware_hash")).order_by()
+    return (
+        LicenseSession.objects.filter(license_id=license_id)
+        .annotate(
+            looked_at=Now(),
+            activation_id=Subquery(machine.values("id")),
+            machine=Subquery(machine.values("hardware_name")),
+            platform=Subquery(machine.values("platform")),
+        )
+        .order_by("-acquired_at")
+    )
 
 
 def signed_until(*, kid: str, stopped: datetime) -> datetime | None:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from licenses.services import grace, history, issuing
+from licenses.services import daily_usage, denials, grace, history, issuing
 
 
 @task("licenses.apply_subscription")
@@ -28,3 +28,21 @@ def find_graces_over() -> None:
 def record_lapsed_sessions() -> None:
     """Write into the history which leases have run out."""
     history.record_lapsed()
+
+
+@periodic("licenses.keep_denials", cron="*/5 * * * *")
+def keep_denials() -> None:
+    """Bring to PostgreSQL how often the gate has turned callers away."""
+    denials.keep_denials()
+
+
+@periodic("licenses.close_days", cron="20 * * * *")
+def close_days() -> None:
+    """Work out what licences were used for on days that are over."""
+    daily_usage.close_days()
+
+
+@periodic("licenses.delete_old_sessions", cron="40 * * * *")
+def delete_old_sessions() -> None:
+    """Delete sessions that are kept no longer."""
+    history.delete_old_sessions()

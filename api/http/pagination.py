@@ -1,5 +1,6 @@
 """Pages of lists: numbered ones, and cursors for history that only grows."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from rest_framework.exceptions import NotFound
@@ -28,7 +29,22 @@ class CursorPages(CursorPagination):
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             try:
-                UUID(str(cursor.position))
+                self.check_position(str(cursor.position))
             except ValueError:
                 raise NotFound(self.invalid_cursor_message) from None
         return cursor
+
+    def check_position(self, text: str) -> None:
+        """Raise ValueError for what is no place in the order."""
+        UUID(text)
+
+
+class SessionPages(CursorPages):
+    """The same by when sessions began: ids are made by pods, whose clocks decide nothing."""
+
+    ordering = "-acquired_at"
+
+    def check_position(self, text: str) -> None:
+        """Raise ValueError for what is no moment in UTC."""
+        if datetime.fromisoformat(text).utcoffset() != timedelta():
+            raise ValueError("not in UTC")

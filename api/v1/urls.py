@@ -24,6 +24,7 @@ from api.v1.views.pages import CheckoutPageViewSet
 from api.v1.views.seats import SeatViewSet, SessionViewSet
 from api.v1.views.subscriptions import BillingViewSet, InvoiceViewSet, SubscriptionViewSet
 from api.v1.views.teams import TeamMemberViewSet, TeamViewSet
+from api.v1.views.usage import LicenseSessionsViewSet, UsageViewSet
 
 # Patterns are tried one after the other: what every machine asks every few minutes comes first.
 machines = SimpleRouter(trailing_slash=False)
@@ -42,6 +43,8 @@ router.register("billing", BillingViewSet, basename="billing")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")
+router.register("licenses", LicenseSessionsViewSet, basename="license-sessions")
+router.register("licenses", UsageViewSet, basename="license-usage")
 router.register("licenses", LicenseViewSet, basename="license")
 
 Methods = dict[str, Any]

@@ -4,14 +4,18 @@ from licenses.models.activation import Activation
 from licenses.models.license import AccessPolicy, License, LicenseStatus, SuspensionReason
 from licenses.models.session import EndReason, LicenseSession
 from licenses.models.signed_file import SignedFile
+from licenses.models.usage import DailyUsage, DenialCount, UsageProgress
 
 __all__ = [
     "AccessPolicy",
     "Activation",
+    "DailyUsage",
+    "DenialCount",
     "EndReason",
     "License",
     "LicenseSession",
     "LicenseStatus",
     "SignedFile",
     "SuspensionReason",
+    "UsageProgress",
 ]

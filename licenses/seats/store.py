@@ -62,12 +62,14 @@ class Answer:
     retry_after_ms: int = 0
 
 
-def reserve(*, license_id: UUID, hardware_hash: bytes, limit: int, reservation: str) -> Answer:
-    """Ask for a seat, atomically; a reservation lapses by itself after one lease."""
+def reserve(*, license_id: UUID, hardware_hash: bytes, limit: int, reservation: str, denies: bool = True) -> Answer:
+    """Ask for a seat, atomically; a reservation lapses by itself after one lease.
+
+    A FULL is counted as a denial (`licenses.seats.denials`) if it `denies`: if PostgreSQL is not asked all the same.
+    """
+    arguments = [hardware_hash.hex(), limit, reservation, lease_milliseconds(), int(denies)]
     try:
-        word, held, retry_after_ms = _run(
-            "acquire_seat", license_id, [hardware_hash.hex(), limit, reservation, lease_milliseconds()]
-        )
+        word, held, retry_after_ms = _run("acquire_seat", license_id, arguments)
     except RedisUnavailable:
         return Answer(Verdict.UNKNOWN)
     return Answer(Verdict(word.decode()), int(held), int(retry_after_ms))
@@ -95,9 +97,12 @@ def forget(*, license_id: UUID, hardware_hash: bytes, owner: str) -> bool:
     return _tell("release_seat", license_id, [hardware_hash.hex(), owner])
 
 
-def load(*, license_id: UUID, leases: Sequence[Lease]) -> bool:
-    """Teach the gate the live leases it does not know; return False when Redis does not answer."""
-    arguments: list[Any] = [lease_milliseconds()]
+def load(*, license_id: UUID, leases: Sequence[Lease], denied: str = "") -> bool:
+    """Teach the gate the live leases it does not know; return False when Redis does not answer.
+
+    The refusal that showed what it does not know is counted under the reservation it `denied`.
+    """
+    arguments: list[Any] = [lease_milliseconds(), denied]
     for lease in leases:
         arguments += [lease.hardware_hash.hex(), lease.owner, lease.expires_ms]
     return _tell("load_leases", license_id, arguments)
@@ -142,8 +147,8 @@ def _run_all(name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> None:
 
 
 def _keys(license_id: UUID) -> list[str]:
-    # The braces are a hash tag: on Redis Cluster both keys of a licence live on one node.
-    return [f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"]
+    # The braces are a hash tag: on Redis Cluster all keys of a licence live on one node.
+    return [f"seats:{{{license_id}}}:{name}" for name in ("leases", "owners", "denials")]
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ from licenses.errors import (
 )
 from licenses.lookup import FoundLicense, KeyHolder
 from licenses.models import EndReason, License, LicenseSession
-from licenses.seats import beats, record, store, tokens
+from licenses.seats import beats, denials, record, store, tokens
 from licenses.seats.record import Asked, Beat, Full, Granted, NotActivated, Unusable
 from licenses.seats.store import Verdict
 from licenses.seats.tokens import OFFLINE_GRACE, SeatClaims
@@ -60,16 +60,20 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     lookup.refuse_unless_usable(found)
     reservation = f"reservation:{new_id()}"
-    gate = store.reserve(license_id=found.id, hardware_hash=machine, limit=found.max_seats, reservation=reservation)
+    gate = store.reserve(
+        license_id=found.id,
+        hardware_hash=machine,
+        limit=found.max_seats,
+        reservation=reservation,
+        denies=not found.holds_seat,
+    )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
     outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
-        if gate.verdict is not Verdict.UNKNOWN:
-            leases = record.list_live(organization_id=found.organization_id, license_id=found.id)
-            store.load(license_id=found.id, leases=leases)
+        _note_full(found, gate.verdict, reservation)
         raise _no_seats(used=outcome.seats_used, limit=outcome.limit, seconds=outcome.retry_after_seconds)
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
@@ -82,6 +86,16 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
         degraded=gate.verdict is Verdict.UNKNOWN or not told,
     )
     return AcquiredSeat(seat, found, outcome.seats_used, outcome.is_new)
+
+
+def _note_full(found: FoundLicense, gate: Verdict, reservation: str) -> None:
+    """Count a refusal of the record's, once: by the gate, which is taught what it did not know, else by the record."""
+    if gate is Verdict.UNKNOWN:
+        with organization_context(found.organization_id):
+            denials.count_in_record(organization_id=found.organization_id, license_id=found.id)
+        return
+    leases = record.list_live(organization_id=found.organization_id, license_id=found.id)
+    store.load(license_id=found.id, leases=leases, denied=reservation)
 
 
 def _decide(

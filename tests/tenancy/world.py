@@ -63,6 +63,7 @@ def settle(name: str) -> World:
         f"{name}-at-firebase",
     )
     _let_vendors_tell(owner.organization_id, name)
+    _remember_usage(owner.organization_id, name)
     # Last, so that what came before needed no code: a second factor, a sign-in that waits for it, a sealed audit log.
     authenticator_app.enable(owner)
     authenticator_app.password_step(owner.email)
@@ -135,6 +136,22 @@ def _let_vendors_tell(organization_id: str, name: str) -> None:
         "insert into emails_suppressedaddress (id, organization_id, address_hash, reason, email_id, created_at) "
         "values (%s, %s, %s, 'bounced', %s, now())",
         new_id(), organization_id, name.encode().ljust(32), new_id(),
+    )  # fmt: skip
+
+
+def _remember_usage(organization_id: str, name: str) -> None:
+    """Let a day of use be closed, and a caller have been refused a seat on it."""
+    ((license_id,),) = as_owner("select id from licenses_license where organization_id = %s", organization_id)
+    as_owner(
+        "insert into licenses_dailyusage (id, organization_id, license_id, day, peak_seats, sessions, leased, "
+        "ended_sessions, ended_leased) values (%s, %s, %s, current_date - 1, 1, 1, '1 hour', 1, '1 hour')",
+        new_id(), organization_id, license_id,
+    )  # fmt: skip
+    as_owner("insert into licenses_usageprogress values (%s, current_date - 1)", organization_id)
+    as_owner(
+        "insert into licenses_denialcount (id, organization_id, license_id, day, source, count) "
+        "values (%s, %s, %s, current_date - 1, %s, 1)",
+        new_id(), organization_id, license_id, f"reservation:of-{name}",
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Only a refusal is recorded beside the transaction, since that is rolled back.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,14 @@ def record(
     """
     with connection.cursor() as cursor:
         cursor.execute(_APPEND, _values(action, organization_id, object_type, object_id, actor_id, data))
+
+
+def record_each(*, action: str, organization_id: UUID, object_type: str, object_ids: Sequence[UUID]) -> None:
+    """Append an entry for each of many objects that the system itself did the same to, in one statement."""
+    ids = [new_id() for _ in object_ids]
+    values: list[Any] = [organization_id, action, object_type, current_request_id(), ids, list(object_ids)]
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND_EACH, values)
 
 
 def record_refusal(*, action: str, organization_id: UUID | None, actor_id: UUID | None, **data: Any) -> None:
@@ -64,4 +73,10 @@ _APPEND = """
 insert into users_auditentry
   (id, organization_id, action, actor_id, object_type, object_id, data, request_id, occurred_at)
 values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())
+"""
+_APPEND_EACH = """
+insert into users_auditentry
+  (id, organization_id, action, actor_id, object_type, object_id, data, request_id, occurred_at)
+select e.id, %s, %s, null, %s, e.object_id, '{}', %s, clock_timestamp()
+from unnest(%s::uuid[], %s::uuid[]) as e (id, object_id)
 """
