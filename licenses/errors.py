@@ -59,6 +59,22 @@ class LicenseInactive(DomainError):
     detail = "The licence has ended."
 
 
+class SuspendedByBilling(DomainError):
+    """A licence that a missing payment suspended is to be reinstated: only paying does that."""
+
+    kind = Kind.CONFLICT
+    code = "suspended_by_billing"
+    detail = "The licence is suspended because a payment is missing. Paying brings it back."
+
+
+class ActivationNotFound(DomainError):
+    """The licence has no activation of this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "activation_not_found"
+    detail = "There is no such activation."
+
+
 class ActivationRequired(DomainError):
     """The licence wants each machine activated first."""
 

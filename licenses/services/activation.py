@@ -1,6 +1,7 @@
 """Binding machines to a licence."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models.functions import Now
 
@@ -9,7 +10,9 @@ from config.kernel.tenancy import organization_context
 from licenses import lookup, machines
 from licenses.errors import ActivationLimitReached, ActivationRequired
 from licenses.lookup import FoundLicense, KeyHolder
-from licenses.models import Activation, License
+from licenses.models import Activation, EndReason, License
+from licenses.seats import record, store
+from licenses.selectors import get_activation, lock_license
 from users.services import audit
 
 
@@ -68,3 +71,29 @@ def admit(*, license_: License, machine: bytes, explicit: bool, hardware_name: s
         license_id=str(license_.id),
     )
     return True
+
+
+def remove(*, organization_id: UUID, license_id: UUID, activation_id: UUID, actor_id: UUID) -> None:
+    """Unbind a machine: the lease it holds ends with it, and its seat is free at once, in the gate too.
+
+    A machine that comes again is bound again, if the licence lets it. Raises LicenseNotFound, ActivationNotFound.
+    """
+    with organization_context(organization_id):
+        lock_license(license_id=license_id)
+        activation = get_activation(license_id=license_id, activation_id=activation_id)
+        session_id: UUID | None = activation.session_id  # type: ignore[attr-defined]  # the selector adds it
+        ended = session_id and record.release(
+            organization_id=organization_id, session_id=session_id, lease_no=None, reason=EndReason.FORCED
+        )
+        activation.delete()
+        audit.record(
+            action="ACTIVATION_REMOVED",
+            organization_id=organization_id,
+            object_type="activation",
+            object_id=activation_id,
+            actor_id=actor_id,
+            license_id=str(license_id),
+            session_id=session_id and str(session_id),
+        )
+    if ended:
+        store.forget(license_id=license_id, hardware_hash=ended[1].hardware_hash, owner=ended[1].owner)

@@ -56,7 +56,9 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     lookup.refuse_unless_usable(found)
     reservation = f"reservation:{new_id()}"
-    gate = store.reserve(license_id=found.id, hardware_hash=machine, limit=found.max_seats, reservation=reservation)
+    gate = store.reserve(
+        license_id=found.id, hardware_hash=machine, limit=rules.seat_limit(found), reservation=reservation
+    )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
@@ -91,7 +93,7 @@ def _decide(
                 license_id=found.id,
                 hardware_hash=machine,
                 user_id=user_id,
-                limit=license_.max_seats,
+                limit=rules.seat_limit(license_),
             )
             if isinstance(outcome, Granted):
                 _refuse_unless_usable(license_, now=outcome.now)

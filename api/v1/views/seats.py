@@ -1,6 +1,6 @@
 """Seats: acquire, heartbeat and release, each in two route shapes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -85,7 +85,7 @@ class SeatViewSet(ApiViewSet):
             "session_id": acquired.seat.session_id,
             "seats_used": acquired.seats_used,
             "max_seats": acquired.license.max_seats,
-            "license": {**_fields(acquired.license), "seats_used": acquired.seats_used},
+            "license": replace(acquired.license, seats_used=acquired.seats_used),
         }
         return Response(shapes.SeatSerializer(data).data, status=201 if acquired.is_new else 200)
 
