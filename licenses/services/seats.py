@@ -1,6 +1,7 @@
 """Taking a seat, keeping it and giving it back (the protocol: docs/adr/0004-seats.md)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ from licenses.errors import (
     TokenSuperseded,
 )
 from licenses.lookup import FoundLicense, KeyHolder
+from licenses.machines import Shown
 from licenses.models import EndReason, License, LicenseSession
 from licenses.seats import record, store, tokens
 from licenses.seats.record import Full, Granted
@@ -46,15 +48,21 @@ class AcquiredSeat:
     is_new: bool
 
 
-def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> AcquiredSeat:
+def acquire(
+    *, license_key: str, hardware_id: str, holder: KeyHolder, hardware_signals: Mapping[str, str] | None = None
+) -> AcquiredSeat:
     """Lease a seat to a machine for one lease; the same machine asking again gets its live session back.
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
-    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable.
+    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable; and with signals
+    HardwareSignalsInvalid, MachineMismatch, MachineChanging.
     """
-    machine = machines.hardware_hash(hardware_id)
-    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
+    shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
+    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
     lookup.refuse_unless_usable(found)
+    machine = activation.recognise(found=found, shown=shown)
+    if machine != shown.hardware_hash:  # known by its signals: whether it holds a seat was asked of another
+        found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     reservation = f"reservation:{new_id()}"
     gate = store.reserve(
         license_id=found.id, hardware_hash=machine, limit=rules.seat_limit(found), reservation=reservation
@@ -62,7 +70,9 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
-    outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
+    outcome = _decide(
+        found, machine=machine, shown=shown, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict
+    )
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
         store.load(license_id=found.id, leases=outcome.leases)
@@ -81,7 +91,7 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
 
 
 def _decide(
-    found: FoundLicense, *, machine: bytes, user_id: UUID | None, reservation: str, verdict: Verdict
+    found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None, reservation: str, verdict: Verdict
 ) -> Granted | Full:
     """Let PostgreSQL decide, under the licence's lock; take the reservation back when it certainly did not grant."""
     committing = False
@@ -98,7 +108,7 @@ def _decide(
             if isinstance(outcome, Granted):
                 _refuse_unless_usable(license_, now=outcome.now)
                 if outcome.is_new:
-                    activation.admit(license_=license_, machine=machine, explicit=False)
+                    activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
                     _audit("LICENSE_ACQUIRED", found.organization_id, outcome.lease.session_id, user_id)
             committing = True
     except BaseException:

@@ -47,10 +47,8 @@ def validate(*, license_key: str, hardware_id: str | None) -> Validation:
         found, now = lookup.look_up(license_key=license_key, machine=machine)
     except LicenseKeyMalformed:
         return Validation(False, "MALFORMED", None, clock.now())
-    if found is None:
-        return Validation(False, "NOT_FOUND", None, now)
-    valid, code = _judge(found, on_machine=machine is not None)
-    return Validation(valid, code, found, now)
+    valid, code = _judge(found or lookup.DECOY, on_machine=machine is not None)
+    return Validation(False, "NOT_FOUND", None, now) if found is None else Validation(valid, code, found, now)
 
 
 def _judge(found: FoundLicense, *, on_machine: bool) -> tuple[bool, str]:

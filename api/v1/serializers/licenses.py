@@ -115,11 +115,24 @@ class ValidationSerializer(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField()
 
 
+class SignalsField(serializers.DictField):
+    """Signals of a machine's hardware, by name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            child=serializers.CharField(max_length=255, trim_whitespace=False),
+            required=False,
+            help_text="Up to 16 more signals of the hardware by name, such as `board` or `disk`; see `match_policy`.",
+            **kwargs,
+        )
+
+
 class ActivateSerializer(serializers.Serializer[Any]):
     """A machine to bind."""
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000)
+    hardware_signals = SignalsField()
     hardware_name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     platform = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
 
@@ -136,6 +149,7 @@ class AcquireSerializer(serializers.Serializer[Any]):
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, help_text="10 to 255 of A-Z a-z 0-9 . _ : -")
+    hardware_signals = SignalsField()
 
 
 class SeatTokenSerializer(serializers.Serializer[Any]):

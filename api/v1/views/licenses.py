@@ -196,11 +196,12 @@ class LicenseKeyViewSet(ApiViewSet):
             "valid": verdict.valid,
             "code": verdict.code,
             "detail": verdict.detail,
-            "license": verdict.license,
+            "license": verdict.license or lookup.DECOY,
             "nonce": body.get("nonce"),
             "timestamp": verdict.at,
         }
-        return Response(shapes.ValidationSerializer(data).data)
+        shaped: dict[str, Any] = dict(shapes.ValidationSerializer(data).data)
+        return Response(shaped if verdict.license else shaped | {"license": None})
 
     @extend_schema(
         summary="Activate a licence on a machine",
@@ -213,7 +214,9 @@ class LicenseKeyViewSet(ApiViewSet):
                 *HOLDER_FAILURES,
                 *UNUSABLE,
                 failures.HardwareIdInvalid,
+                failures.HardwareSignalsInvalid,
                 failures.ActivationLimitReached,
+                failures.MachineMismatch,
                 body=True,
                 auth=True,
             ),

@@ -1,13 +1,16 @@
 """/licenses/…: what owners and admins do with a licence; the races are in tests/concurrency/test_license_verbs.py."""
 
+import io
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from config.kernel import clock
+from config.kernel.ids import new_id
 from config.kernel.redis import client as redis_client
 from config.kernel.tenancy import organization_context
 from licenses.services import issuing
@@ -364,3 +367,18 @@ class TestEntitlements:
         subscription(made)
         (row,) = made.customer.api.get("/api/v1/licenses").json()["results"]
         assert "old" not in row["features"]
+
+
+class TestAllowOverage:
+    def test_is_for_staff_at_their_terminal_and_audited_once(self, made: Licensed) -> None:
+        for _ in range(2):
+            told = io.StringIO()
+            call_command("allow_overage", made.license_id, "--seats", "1", "--percent", "34", stdout=told)
+            assert told.getvalue() == "5 seats may be leased at once.\n"
+        ((_, by_somebody, data),) = audited("LICENSE_OVERAGE_CHANGED")
+        assert (by_somebody, data) == (False, {"before": [0, 0], "seats": 1, "percent": 34})
+        for wrong in (["--seats", "-1"], ["--percent", "1001"]):
+            with pytest.raises(CommandError):
+                call_command("allow_overage", made.license_id, *wrong)
+        with pytest.raises(CommandError):
+            call_command("allow_overage", str(new_id()))
