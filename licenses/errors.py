@@ -19,6 +19,33 @@ class HardwareIdInvalid(DomainError):
     attr = "hardware_id"
 
 
+class HardwareSignalsInvalid(DomainError):
+    """A signal breaks its form, or there are too many."""
+
+    code = "hardware_signals_invalid"
+    detail = (
+        "Up to 16 signals: names of a-z, 0-9 and _, not `hardware_id`; values of 1 to 255 printable ASCII characters."
+    )
+    attr = "hardware_signals"
+
+
+class MachineMismatch(DomainError):
+    """A machine comes by a known id, and its signals say that it is another one."""
+
+    kind = Kind.FORBIDDEN
+    code = "machine_mismatch"
+    audited_as = "ACTIVATION_REFUSED"
+    detail = "A machine of this hardware id is activated, and this one does not match it."
+
+
+class MachineChanging(DomainError):
+    """The machine was bound, renamed or taken back in the moment in which it was asked for."""
+
+    kind = Kind.CONFLICT
+    code = "machine_changing"
+    detail = "This machine's activation was changed at the same time. Try again."
+
+
 class LicenseNotFound(DomainError):
     """No licence has this key or id, or it belongs to somebody else: the two are not told apart."""
 
@@ -57,6 +84,22 @@ class LicenseInactive(DomainError):
     kind = Kind.FORBIDDEN
     code = "license_inactive"
     detail = "The licence has ended."
+
+
+class SuspendedByBilling(DomainError):
+    """A licence that a missing payment suspended is to be reinstated: only paying does that."""
+
+    kind = Kind.CONFLICT
+    code = "suspended_by_billing"
+    detail = "The licence is suspended because a payment is missing. Paying brings it back."
+
+
+class ActivationNotFound(DomainError):
+    """The licence has no activation of this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "activation_not_found"
+    detail = "There is no such activation."
 
 
 class ActivationRequired(DomainError):

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,13 +24,18 @@ class KeyHolder:
 
 @dataclass(frozen=True)
 class FoundLicense:
-    """What a key reveals to whoever holds it."""
+    """What a key reveals to whoever holds it. `key_valid_until` is set for a key that was replaced: it works till then.
+
+    Its fields are the columns of `license_of_key`, and the moment `now` at which it was asked.
+    """
 
     id: UUID
     organization_id: UUID
     tier: str
     features: dict[str, Any]
     max_seats: int
+    overage_seats: int
+    overage_percent: int
     seats_used: int
     status: str
     suspension_reason: str | None
@@ -38,9 +43,11 @@ class FoundLicense:
     grace_period_ends_at: datetime | None
     access_policy: str
     require_activation: bool
+    match_policy: str
     activated: bool
     holds_seat: bool
     role: str | None
+    key_valid_until: datetime | None
     now: datetime
 
     @property
@@ -53,25 +60,67 @@ class FoundLicense:
             now=self.now,
         )
 
+    @property
+    def seats(self) -> rules.SeatCount:
+        """Its seats, counted at the moment it was looked up."""
+        return rules.SeatCount(used=self.seats_used, bought=self.max_seats, limit=rules.seat_limit(self))
+
+
+_COLUMNS = [name for name in FoundLicense.__dataclass_fields__ if name != "now"]
+# One row always, so that an unknown key costs the very query that a known one does, and learns the time from it.
+_LOOK_UP = f"""
+select {", ".join(_COLUMNS)}, clock_timestamp() from license_of_key(%s, %s, %s)
+"""  # noqa: S608  (names of columns)
+DECOY = FoundLicense(
+    id=UUID(int=0),
+    organization_id=UUID(int=0),
+    tier="starter",
+    features={"decoy": False},
+    max_seats=0,
+    overage_seats=0,
+    overage_percent=0,
+    seats_used=0,
+    status="active",
+    suspension_reason=None,
+    expires_at=None,
+    grace_period_ends_at=None,
+    access_policy=AccessPolicy.USER,
+    require_activation=False,
+    match_policy="any",
+    activated=False,
+    holds_seat=False,
+    role=None,
+    key_valid_until=None,
+    now=datetime(2026, 1, 1, tzinfo=UTC),
+)
+"""What is worked through, and thrown away, for a key that nobody has: its answer takes the time of any other."""
+
 
 def key_hash(key: str) -> bytes:
     """Return what a canonical key is found by."""
     return keyed_hash("license-key", key)
 
 
-def find_by_key(*, license_key: str, user_id: UUID | None = None, machine: bytes | None = None) -> FoundLicense | None:
-    """Return the licence of a key, or None; one query, the same for a known and for an unknown key.
+def look_up(
+    *, license_key: str, user_id: UUID | None = None, machine: bytes | None = None
+) -> tuple[FoundLicense | None, datetime]:
+    """Return the licence of a key, or None, and the database's time; one query, the same for known and unknown keys.
 
     With `machine` it is said whether that machine is activated. Raises LicenseKeyMalformed.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM license_by_key(%s, %s, %s)", [key_hash(normalize(license_key)), user_id, machine])
-        row = cursor.fetchone()
-    if row is None:
-        return None
+        cursor.execute(_LOOK_UP, [key_hash(normalize(license_key)), user_id, machine])
+        *row, now = cursor.fetchone()
+    fields = dict(zip(_COLUMNS, row, strict=True))
     # Django hands jsonb over as text outside of its own fields.
-    fields = dict(zip(FoundLicense.__dataclass_fields__, row, strict=True))
-    return FoundLicense(**{**fields, "features": json.loads(fields["features"])})
+    features = json.loads(fields["features"] or '{"decoy": false, "of": "nobody"}')
+    found = FoundLicense(**{**fields, "features": features, "now": now})
+    return (None if fields["id"] is None else found), now
+
+
+def find_by_key(*, license_key: str, user_id: UUID | None = None, machine: bytes | None = None) -> FoundLicense | None:
+    """Return the licence of a key, or None; looks up as `look_up` does."""
+    return look_up(license_key=license_key, user_id=user_id, machine=machine)[0]
 
 
 def get_for_holder(*, license_key: str, holder: KeyHolder, machine: bytes | None = None) -> FoundLicense:

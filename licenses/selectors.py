@@ -11,8 +11,8 @@ from django.db.models.functions import Coalesce, Now
 from config.kernel import clock
 from config.kernel.tenancy import system_context
 from licenses import rules
-from licenses.errors import LicenseNotFound
-from licenses.models import Activation, License, LicenseSession, SignedFile
+from licenses.errors import ActivationNotFound, LicenseNotFound
+from licenses.models import Activation, License, LicenseSession, LicenseStatus, SignedFile
 from licenses.rules import SeatCount
 
 
@@ -53,6 +53,46 @@ def get_license(*, license_id: UUID) -> License:
     if license_ is None:
         raise LicenseNotFound
     return license_
+
+
+def usable() -> Q:
+    """Return the condition that a licence may be used now: what `rules.standing` decides about one, asked of rows."""
+    active = Q(status=LicenseStatus.ACTIVE) & (Q(expires_at=None) | Q(expires_at__gt=Now()))
+    return active | Q(status=LicenseStatus.SUSPENDED, grace_period_ends_at__gt=Now())
+
+
+def lock_license(*, license_id: UUID) -> License:
+    """Return a licence of the current organization, its row locked as an acquire locks it; raises LicenseNotFound.
+
+    Whatever changes what seats and machines are granted by takes this lock, and is thereby in order with every grant.
+    """
+    license_ = License.objects.select_for_update(no_key=True).filter(id=license_id).first()
+    if license_ is None:
+        raise LicenseNotFound
+    return license_
+
+
+def describe_one(*, license_id: UUID) -> LicenseDetail:
+    """Return a licence of the current organization as its members see it; raises LicenseNotFound."""
+    return describe([get_license(license_id=license_id)])[0]
+
+
+def list_activations(*, license_id: UUID) -> QuerySet[Activation]:
+    """Return the machines that a licence is bound to, each with the `session_id` of the lease it holds now, if any."""
+    live = live_sessions().filter(license_id=license_id, hardware_hash=OuterRef("hardware_hash"))
+    return (
+        Activation.objects.filter(license_id=license_id)
+        .annotate(session_id=Subquery(live.values("id")[:1]))
+        .order_by("id")
+    )
+
+
+def get_activation(*, license_id: UUID, activation_id: UUID) -> Activation:
+    """Return one of them; raises ActivationNotFound."""
+    activation = list_activations(license_id=license_id).filter(id=activation_id).first()
+    if activation is None:
+        raise ActivationNotFound
+    return activation
 
 
 def find_by_subscription(*, subscription_id: UUID) -> License | None:
@@ -110,7 +150,7 @@ def describe(licenses: Iterable[License]) -> list[LicenseDetail]:
         LicenseDetail(
             license=row,
             license_key=row.key,
-            seats=SeatCount(used=getattr(row, "seats_used", 0), limit=row.max_seats),
+            seats=SeatCount(used=getattr(row, "seats_used", 0), bought=row.max_seats, limit=rules.seat_limit(row)),
             now=now,
         )
         for row in rows

@@ -16,6 +16,7 @@ from api.v1.views.billing import (
 from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
 from api.v1.views.firebase import FirebaseViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
+from api.v1.views.license_management import ActivationViewSet, LicenseManagementViewSet
 from api.v1.views.licenses import LicenseKeyViewSet, LicenseViewSet
 from api.v1.views.mail import MailWebhookViewSet
 from api.v1.views.mfa import MfaViewSet, StepUpViewSet
@@ -45,6 +46,7 @@ router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses", LicenseSessionsViewSet, basename="license-sessions")
 router.register("licenses", UsageViewSet, basename="license-usage")
+router.register("licenses", LicenseManagementViewSet, basename="license-management")
 router.register("licenses", LicenseViewSet, basename="license")
 
 Methods = dict[str, Any]
@@ -82,6 +84,12 @@ urlpatterns = [
     path("auth/step-up", StepUpViewSet.as_view({"post": "create"}), name="step-up"),
     path("auth/sessions", AuthSessionViewSet.as_view({"get": "list", "delete": "destroy_others"}), name="sign-ins"),
     path("auth/sessions/<str:pk>", AuthSessionViewSet.as_view({"delete": "destroy"}), name="sign-in"),
+    path("licenses/<str:license_id>/activations", ActivationViewSet.as_view({"get": "list"}), name="activations"),
+    path(
+        "licenses/<str:license_id>/activations/<str:activation_id>",
+        ActivationViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="activation",
+    ),
     *router.urls,
     path("organizations", OrganizationViewSet.as_view(LIST_AND_CREATE), name="organizations"),
     path("organizations/<str:organization>/", include(ORGANIZATION_ROUTES)),

@@ -49,6 +49,7 @@ GLOBAL_UNIQUES = {
     "subscriptions_invoice(stripe_invoice_id)": "Stripe makes it; only the worker writes it",
     "subscriptions_checkoutsession(stripe_session_id)": "finds the checkout before its organization; Stripe makes it",
     "licenses_license(key_hash)": "finds the licence before its organization; a keyed hash of 90 random bits of ours",
+    "licenses_retiredkey(key_hash)": "finds the licence of a replaced key; a keyed hash of 90 random bits of ours",
     "licenses_license(subscription_id)": "one licence a subscription, which is of the same organization by reference",
 }
 # What serving roles may add to and never change or take from; triggers keep even the owner from it.

@@ -1,7 +1,8 @@
 """Tables of the licenses app."""
 
 from licenses.models.activation import Activation
-from licenses.models.license import AccessPolicy, License, LicenseStatus, SuspensionReason
+from licenses.models.license import AccessPolicy, License, LicenseStatus, MatchPolicy, SuspensionReason
+from licenses.models.retired_key import RetiredKey
 from licenses.models.session import EndReason, LicenseSession
 from licenses.models.signed_file import SignedFile
 from licenses.models.usage import DailyUsage, DenialCount, UsageProgress
@@ -15,6 +16,8 @@ __all__ = [
     "License",
     "LicenseSession",
     "LicenseStatus",
+    "MatchPolicy",
+    "RetiredKey",
     "SignedFile",
     "SuspensionReason",
     "UsageProgress",

@@ -32,6 +32,14 @@ class AccessPolicy(models.TextChoices):
     MIXED = "mixed"
 
 
+class MatchPolicy(models.TextChoices):
+    """How many of the hardware signals that an activation knows a machine must show again to be taken for it."""
+
+    ANY = "any"
+    MOST = "most"
+    ALL = "all"
+
+
 class License(models.Model):
     """What a subscription issues, once. The key is stored as a keyed hash (to find it) and encrypted (to show it)."""
 
@@ -46,8 +54,16 @@ class License(models.Model):
     access_policy = models.CharField(max_length=8, choices=AccessPolicy, default=AccessPolicy.USER)
     require_activation = models.BooleanField(default=False)
     max_activations = models.PositiveIntegerField(null=True, blank=True)
+    match_policy = models.CharField(
+        max_length=8, choices=MatchPolicy, default=MatchPolicy.ANY, db_default=MatchPolicy.ANY.value
+    )
+    overage_seats = models.PositiveIntegerField(default=0, db_default=0)
+    overage_percent = models.PositiveIntegerField(default=0, db_default=0)
+    """What may be leased beyond `max_seats`: so many seats, or so many hundredths of them; `rules.overage` adds up."""
     status = models.CharField(max_length=16, choices=LicenseStatus, default=LicenseStatus.ACTIVE)
     suspension_reason = models.CharField(max_length=16, choices=SuspensionReason, null=True, blank=True)
+    suspension_note = models.CharField(max_length=200, blank=True, default="", db_default="")
+    """What whoever suspended it wrote to its members."""
     issued_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)
     suspended_at = models.DateTimeField(null=True)

@@ -1,6 +1,7 @@
 """Issues licences and keeps them in step with what is paid for."""
 
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from config.kernel import clock
@@ -10,10 +11,11 @@ from emails.catalogue import EmailKind
 from emails.messages import Attachment
 from emails.services import outbox
 from licenses import files, keys, lookup
-from licenses.models import License, LicenseStatus, SuspensionReason
+from licenses.models import License, LicenseStatus
 from licenses.rules import Claim, claim
 from licenses.selectors import describe
-from licenses.services import file_signing, holders
+from licenses.services import file_signing, holders, statuses
+from licenses.transitions import STORED, State, Verb, after
 from organizations.models import QuotaName
 from organizations.selectors import get_organization, list_owners
 from organizations.services import quotas
@@ -37,7 +39,7 @@ def apply_subscription(*, organization_id: UUID, subscription_id: UUID) -> None:
             if subscription.status not in LIVE_STATUSES:
                 return
             license_ = _issue(subscription)
-        _follow(license_, subscription, asked)
+        follow(license_, subscription, asked)
 
 
 def claim_of(subscription: Subscription, now: datetime) -> Claim | None:
@@ -60,6 +62,7 @@ def _issue(subscription: Subscription) -> License:
         id=license_id,
         organization_id=subscription.organization_id,
         subscription=subscription,
+        status=STORED[after(State.UNISSUED, Verb.ISSUE)][0],
         key_hash=lookup.key_hash(key),
         key=key,
         tier=plan.slug,
@@ -82,25 +85,31 @@ def _issue(subscription: Subscription) -> License:
     return license_
 
 
-def _follow(license_: License, subscription: Subscription, asked: Claim) -> None:
-    before = _facts(license_)
-    was = license_.status
+def follow(license_: License, subscription: Subscription, asked: Claim) -> None:
+    """Bring a licence to what its subscription asks for; needs the row locks of both. Nothing new writes nothing."""
+    before, was = _facts(license_), statuses.state(license_)
     _copy_plan_and_period(license_, subscription)
-    _stand(license_, subscription, asked)
+    now = statuses.move(
+        license_=license_,
+        verb=asked.verb,
+        at=subscription.stripe_fetched_at,
+        grace_period_ends_at=asked.grace_period_ends_at,
+    )
     if asked.ends_sessions:
         holders.end_all(license_=license_)
-    after = _facts(license_)
-    if after == before:
+    facts = _facts(license_)
+    if facts == before:
         return
     license_.save()
-    if LicenseStatus.INACTIVE in (was, license_.status) and was != license_.status:
-        quotas.count(name=QuotaName.LICENSES, amount=-1 if license_.status == LicenseStatus.INACTIVE else 1)
+    ended = LicenseStatus.INACTIVE
+    if ended in (before.status, facts.status) and before.status != facts.status:
+        quotas.count(name=QuotaName.LICENSES, amount=-1 if facts.status == ended else 1)
     audit.record(
-        action=_action(before, after),
+        action=_action(was, now, before, facts),
         organization_id=license_.organization_id,
         object_type="license",
         object_id=license_.id,
-        before=was,
+        before=before.status,
         status=license_.status,
         failed_payments=license_.failed_payment_count,
     )
@@ -115,51 +124,32 @@ def _copy_plan_and_period(license_: License, subscription: Subscription) -> None
     license_.failed_payment_count = subscription.failed_payment_count
 
 
-def _stand(license_: License, subscription: Subscription, asked: Claim) -> None:
-    """Set the status that is asked for; what an admin suspended stays so, with no grace, until an admin lifts it.
+class _Facts(NamedTuple):
+    """What is passed on when it changes."""
 
-    A licence is inactive while its subscription has ended, for good, or while a renewal is owed and its grace is over:
-    then paying brings it back.
-    """
-    status, grace = asked.status, asked.grace_period_ends_at
-    if license_.suspension_reason == SuspensionReason.ADMIN and status != LicenseStatus.INACTIVE:
-        status, grace = LicenseStatus.SUSPENDED, None
-    now = subscription.stripe_fetched_at
-    if status == LicenseStatus.ACTIVE:
-        license_.suspension_reason = license_.suspended_at = license_.deactivated_at = None
-    elif status == LicenseStatus.SUSPENDED:
-        license_.suspension_reason = license_.suspension_reason or SuspensionReason.BILLING
-        license_.suspended_at = license_.suspended_at or now
-        license_.deactivated_at = None
-    elif license_.status != LicenseStatus.INACTIVE:
-        license_.deactivated_at = now
-    license_.status, license_.grace_period_ends_at = status, grace
-
-
-_Facts = tuple[object, ...]
+    status: str
+    expires_at: datetime | None
+    grace_period_ends_at: datetime | None
+    failed_payment_count: int
+    last_renewal_at: datetime | None
+    next_billing_date: datetime | None
+    tier: str
+    features: dict[str, Any]
+    max_seats: int
 
 
 def _facts(license_: License) -> _Facts:
-    """Return what is passed on when it changes; the status comes first, the end of the paid period second."""
-    return (
-        license_.status,
-        license_.expires_at,
-        license_.grace_period_ends_at,
-        license_.failed_payment_count,
-        license_.last_renewal_at,
-        license_.next_billing_date,
-        license_.tier,
-        license_.max_seats,
-    )
+    return _Facts(*(getattr(license_, name) for name in _Facts._fields))
 
 
-def _action(before: _Facts, after: _Facts) -> str:
-    status = after[0]
-    if status == LicenseStatus.SUSPENDED:
+def _action(was: State, now: State, before: _Facts, facts: _Facts) -> str:
+    """Return what the audit log calls a change; each step of dunning is a suspension of its own."""
+    if now in (State.IN_GRACE, State.UNPAID) or (now is State.HELD and was is not State.HELD):
         return "LICENSE_SUSPENDED"
-    if status == LicenseStatus.INACTIVE:
+    if facts.status == LicenseStatus.INACTIVE:
         return "LICENSE_DEACTIVATED"
-    return "LICENSE_RENEWED" if before[:2] != after[:2] else "LICENSE_CHANGED"
+    renewed = (before.status, before.expires_at) != (facts.status, facts.expires_at)
+    return "LICENSE_RENEWED" if renewed else "LICENSE_CHANGED"
 
 
 def _tell_owners(license_: License) -> None:

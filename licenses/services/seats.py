@@ -1,6 +1,7 @@
 """Taking a seat, keeping it and giving it back (the protocol: docs/adr/0004-seats.md)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,9 +22,10 @@ from licenses.errors import (
     TokenSuperseded,
 )
 from licenses.lookup import FoundLicense, KeyHolder
+from licenses.machines import Shown
 from licenses.models import EndReason, License, LicenseSession
 from licenses.seats import beats, denials, record, store, tokens
-from licenses.seats.record import Asked, Beat, Full, Granted, NotActivated, Unusable
+from licenses.seats.record import Asked, Beat, Full, Granted, NotActivated, Outcome, Unusable
 from licenses.seats.store import Verdict
 from licenses.seats.tokens import OFFLINE_GRACE, SeatClaims
 from licenses.services import activation
@@ -50,27 +52,35 @@ class AcquiredSeat:
     is_new: bool
 
 
-def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> AcquiredSeat:
+def acquire(
+    *, license_key: str, hardware_id: str, holder: KeyHolder, hardware_signals: Mapping[str, str] | None = None
+) -> AcquiredSeat:
     """Lease a seat to a machine for one lease; the same machine asking again gets its live session back.
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
-    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable.
+    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable; and with signals
+    HardwareSignalsInvalid, MachineMismatch, MachineChanging.
     """
-    machine = machines.hardware_hash(hardware_id)
-    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
+    shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
+    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
     lookup.refuse_unless_usable(found)
+    machine = activation.recognise(found=found, shown=shown)
+    if machine != shown.hardware_hash:  # known by its signals: whether it holds a seat was asked of another
+        found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
     reservation = f"reservation:{new_id()}"
     gate = store.reserve(
         license_id=found.id,
         hardware_hash=machine,
-        limit=found.max_seats,
+        limit=rules.seat_limit(found),
         reservation=reservation,
         denies=not found.holds_seat,
     )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
-        raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
-    outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
+        raise _no_seats(used=gate.held, limit=rules.seat_limit(found), seconds=gate.retry_after_ms / 1000)
+    outcome = _decide(
+        found, machine=machine, shown=shown, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict
+    )
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
         _note_full(found, gate.verdict, reservation)
@@ -99,11 +109,11 @@ def _note_full(found: FoundLicense, gate: Verdict, reservation: str) -> None:
 
 
 def _decide(
-    found: FoundLicense, *, machine: bytes, user_id: UUID | None, reservation: str, verdict: Verdict
+    found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None, reservation: str, verdict: Verdict
 ) -> Granted | Full:
     """Let PostgreSQL decide, under the licence's lock; take the reservation back when it certainly did not grant."""
     try:
-        return _ask_record(found, machine=machine, user_id=user_id)
+        return _ask_record(found, machine=machine, shown=shown, user_id=user_id)
     except Exception as error:
         # A commit whose outcome is unknown may have granted: then the reservation is left to lapse by itself.
         if verdict is Verdict.RESERVED and changed_nothing(error):
@@ -111,31 +121,43 @@ def _decide(
         raise
 
 
-def _ask_record(found: FoundLicense, *, machine: bytes, user_id: UUID | None) -> Granted | Full:
-    outcome = record.acquire(
-        organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
-    )
-    if isinstance(outcome, NotActivated):
-        outcome = _activate_and_acquire(found, machine=machine, user_id=user_id)
+def _ask_record(found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None) -> Granted | Full:
+    outcome: Outcome | None = None
+    if not shown.more_than_id:  # the ordinary case, in one round trip
+        outcome = record.acquire(
+            organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
+        )
+    if shown.more_than_id or isinstance(outcome, NotActivated):
+        outcome = _admit_and_acquire(found, machine=machine, shown=shown, user_id=user_id)
     if outcome is None:
         raise LicenseNotFound
     if isinstance(outcome, Unusable):
         raise _unusable(outcome).within(found.organization_id)
-    return outcome
+    if isinstance(outcome, Granted | Full):
+        return outcome
+    raise RuntimeError("the licence is locked and the machine activated, and yet not seen so")
 
 
-def _activate_and_acquire(found: FoundLicense, *, machine: bytes, user_id: UUID | None) -> Granted | Full | Unusable:
-    """Bind a machine that asks for the first time, then let it be decided, in one transaction under one lock."""
-    with organization_context(found.organization_id):
-        license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
-        activation.admit(license_=license_, machine=machine, explicit=False)
-        outcome = record.acquire(
+def _admit_and_acquire(found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None) -> Outcome | None:
+    """Bind a machine that asks for the first time, or shows new signals, with the grant, under one lock.
+
+    What is refused leaves nothing behind: neither lease nor binding.
+    """
+
+    def ask() -> Outcome | None:
+        return record.acquire(
             organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
         )
+
+    with organization_context(found.organization_id):
+        license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
+        outcome = ask()
+        if isinstance(outcome, Granted | NotActivated):
+            activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
+        if isinstance(outcome, NotActivated):
+            outcome = ask()
         if not isinstance(outcome, Granted):
             transaction.set_rollback(True)
-    if outcome is None or isinstance(outcome, NotActivated):
-        raise RuntimeError("the licence is locked and the machine activated, and yet not seen so")
     return outcome
 
 

@@ -1,7 +1,9 @@
 """Saying whether a licence key is good."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from config.kernel import clock
 from licenses import lookup, machines, rules
 from licenses.errors import LicenseKeyMalformed
 from licenses.lookup import FoundLicense
@@ -21,16 +23,18 @@ DETAILS = {
 
 @dataclass(frozen=True)
 class Validation:
-    """A verdict; `license` is None when there is none to tell about."""
+    """A verdict, and the database's time at which it was true; `license` is None when there is none to tell about."""
 
     valid: bool
     code: str
     license: FoundLicense | None
+    at: datetime
 
     @property
     def detail(self) -> str:
-        """The verdict as a sentence."""
-        return DETAILS[self.code]
+        """The verdict as a sentence, and that the key was replaced, if it was."""
+        until = self.license and self.license.key_valid_until
+        return DETAILS[self.code] + (f" This key was replaced and stops working at {until:{_TIME}}." if until else "")
 
 
 def validate(*, license_key: str, hardware_id: str | None) -> Validation:
@@ -40,16 +44,23 @@ def validate(*, license_key: str, hardware_id: str | None) -> Validation:
     """
     machine = None if hardware_id is None else machines.hardware_hash(hardware_id)
     try:
-        found = lookup.find_by_key(license_key=license_key, machine=machine)
+        found, now = lookup.look_up(license_key=license_key, machine=machine)
     except LicenseKeyMalformed:
-        return Validation(False, "MALFORMED", None)
-    if found is None:
-        return Validation(False, "NOT_FOUND", None)
+        return Validation(False, "MALFORMED", None, clock.now())
+    valid, code = _judge(found or lookup.DECOY, on_machine=machine is not None)
+    return Validation(False, "NOT_FOUND", None, now) if found is None else Validation(valid, code, found, now)
+
+
+def _judge(found: FoundLicense, *, on_machine: bool) -> tuple[bool, str]:
+    """Return whether a licence is good and the code that says how; the first that applies, in the documented order."""
     standing = found.standing
     if standing not in rules.USABLE:
-        return Validation(False, standing, found)
-    if machine is not None and found.require_activation and not found.activated:
-        return Validation(False, "NOT_ACTIVATED", found)
-    if standing is rules.Standing.VALID and found.seats_used >= found.max_seats:
-        return Validation(True, "NO_SEATS", found)
-    return Validation(True, standing, found)
+        return False, standing
+    if on_machine and found.require_activation and not found.activated:
+        return False, "NOT_ACTIVATED"
+    if standing is rules.Standing.VALID and found.seats.full and not found.holds_seat:
+        return True, "NO_SEATS"
+    return True, standing
+
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"

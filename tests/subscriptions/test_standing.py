@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from licenses.models import LicenseStatus
 from licenses.rules import Claim, claim
+from licenses.transitions import Verb
 from subscriptions.models import CYCLE, Invoice, InvoiceStatus, SubscriptionStatus
 from subscriptions.services.standing import debt_of
 
@@ -98,14 +98,14 @@ class TestClaim:
     @pytest.mark.parametrize(
         ("status", "asked"),
         [
-            (SubscriptionStatus.TRIALING, Claim(LicenseStatus.ACTIVE)),
-            (SubscriptionStatus.ACTIVE, Claim(LicenseStatus.ACTIVE)),
-            (SubscriptionStatus.PAST_DUE, Claim(LicenseStatus.ACTIVE)),
+            (SubscriptionStatus.TRIALING, Claim(Verb.RENEW)),
+            (SubscriptionStatus.ACTIVE, Claim(Verb.RENEW)),
+            (SubscriptionStatus.PAST_DUE, Claim(Verb.RENEW)),
             (SubscriptionStatus.INCOMPLETE, None),
-            (SubscriptionStatus.UNPAID, Claim(LicenseStatus.SUSPENDED)),
-            (SubscriptionStatus.PAUSED, Claim(LicenseStatus.SUSPENDED)),
-            (SubscriptionStatus.CANCELED, Claim(LicenseStatus.INACTIVE, ends_sessions=True)),
-            (SubscriptionStatus.INCOMPLETE_EXPIRED, Claim(LicenseStatus.INACTIVE, ends_sessions=True)),
+            (SubscriptionStatus.UNPAID, Claim(Verb.SUSPEND_UNPAID)),
+            (SubscriptionStatus.PAUSED, Claim(Verb.SUSPEND_UNPAID)),
+            (SubscriptionStatus.CANCELED, Claim(Verb.END, ends_sessions=True)),
+            (SubscriptionStatus.INCOMPLETE_EXPIRED, Claim(Verb.END, ends_sessions=True)),
         ],
     )
     def test_follows_the_table_of_the_contract(self, status: str, asked: Claim | None) -> None:
@@ -116,16 +116,15 @@ class TestClaim:
             self.asked(status)
 
     def test_of_a_failed_renewal_is_suspension_with_grace_then_without_then_the_end(self) -> None:
-        suspended = LicenseStatus.SUSPENDED
-        assert self.asked("past_due", 1, DAY) == Claim(suspended, NOON + DAY)
-        assert self.asked("past_due", 3) == Claim(suspended, ends_sessions=True)
-        assert self.asked("past_due", 2, DAY * 0) == Claim(LicenseStatus.INACTIVE, ends_sessions=True)
+        assert self.asked("past_due", 1, DAY) == Claim(Verb.ALLOW_GRACE, NOON + DAY)
+        assert self.asked("past_due", 3) == Claim(Verb.SUSPEND_UNPAID, ends_sessions=True)
+        assert self.asked("past_due", 2, DAY * 0) == Claim(Verb.GRACE_OVER, ends_sessions=True)
 
     def test_of_a_payment_that_was_given_back_is_suspension_without_grace(self) -> None:
-        assert self.asked("active", returned=True) == Claim(LicenseStatus.SUSPENDED)
+        assert self.asked("active", returned=True) == Claim(Verb.SUSPEND_UNPAID)
 
     def test_of_unpaid_leaves_no_grace_that_was_running(self) -> None:
-        assert self.asked("unpaid", 2, DAY) == Claim(LicenseStatus.SUSPENDED)
+        assert self.asked("unpaid", 2, DAY) == Claim(Verb.SUSPEND_UNPAID)
 
 
 def test_facts_in_any_order_set_one_deadline() -> None:

@@ -161,4 +161,5 @@ def _of_type(schema: Any, text: str) -> Any:
         return "2030-01-01T00:00:00Z"
     if schema.get("format") == "uri":
         return None
-    return values.get(schema.get("type"), text)
+    kind = schema.get("type")
+    return values.get(kind[0] if isinstance(kind, list) else kind, text)  # a list, where null is taken too

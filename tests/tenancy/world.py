@@ -11,7 +11,7 @@ from tests.api.beneath import as_owner, join
 from tests.api.issued import licensed
 from tests.api.raw import quiet
 from tests.invitations import invite
-from tests.journey import Customer
+from tests.journey import Customer, Licensed
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def settle(name: str) -> World:
     member, _ = _person(name, "member")
     base = f"/api/v1/organizations/{owner.organization_id}"
     stripe_session = _made(owner.api.post("/api/v1/checkout/session", {"plan_id": "starter"}))["session_id"]
-    license_key = licensed(customer=owner).license_key
+    license_key = _with_a_new_key(owner, licensed(customer=owner))
     as_owner("update organizations_quota set allowed = null where organization_id = %s", owner.organization_id)
     _remember_purchase(owner.organization_id)
     invitation_token = invite(owner, f"{name}-guest@example.com")
@@ -103,6 +103,13 @@ def _seats(owner: Customer, license_key: str, name: str) -> str:
     given_back = {"session_id": past["session_id"], "signed_token": past["signed_token"]}
     assert owner.api.post("/api/v1/licenses/release", given_back).status_code == 204
     return str(live["signed_token"])
+
+
+def _with_a_new_key(owner: Customer, made: Licensed) -> str:
+    """Replace a licence's key, so that there is an old one that still works; return the new one."""
+    answer = owner.api.post(f"/api/v1/licenses/{made.license_id}/rotate-key", {"overlap_hours": 1})
+    assert answer.status_code == 200, answer.content
+    return str(answer.json()["license_key"])
 
 
 def _remember_purchase(organization_id: str) -> None:

@@ -16,11 +16,17 @@ class FoundLicenseSerializer(serializers.Serializer[Any]):
     organization_id = serializers.UUIDField()
     tier = serializers.CharField()
     features = serializers.JSONField()
-    max_seats = serializers.IntegerField()
+    max_seats = serializers.IntegerField(help_text="Seats that were bought.")
     seats_used = serializers.IntegerField()
+    overage_seats = serializers.IntegerField(source="seats.overage", help_text="Seats that may be leased beyond them.")
+    overage_used = serializers.IntegerField(source="seats.overage_used", help_text="And how many are.")
     status = serializers.ChoiceField(LicenseStatus.choices)
     expires_at = serializers.DateTimeField(allow_null=True)
     grace_period_ends_at = serializers.DateTimeField(allow_null=True)
+    key_valid_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Set when the key that was shown has been replaced: it works until then. Members see the new one.",
+    )
 
 
 class LicenseSerializer(serializers.Serializer[Any]):
@@ -32,12 +38,17 @@ class LicenseSerializer(serializers.Serializer[Any]):
     subscription_id = serializers.UUIDField(source="license.subscription_id")
     tier = serializers.CharField(source="license.tier")
     features = serializers.JSONField(source="license.features")
-    max_seats = serializers.IntegerField(source="seats.limit")
-    seats_used = serializers.IntegerField(source="seats.used")
-    seats_remaining = serializers.IntegerField(source="seats.remaining")
+    max_seats = serializers.IntegerField(source="seats.bought", help_text="Seats that were bought.")
+    seats_used = serializers.IntegerField(source="seats.used", help_text="Leased now, overage included.")
+    seats_remaining = serializers.IntegerField(source="seats.remaining", help_text="Bought seats that are free.")
+    overage_seats = serializers.IntegerField(source="seats.overage", help_text="Seats that may be leased beyond those.")
+    overage_used = serializers.IntegerField(source="seats.overage_used", help_text="And how many are.")
     status = serializers.ChoiceField(LicenseStatus.choices, source="license.status")
     usable = serializers.BooleanField()
     suspension_reason = serializers.CharField(source="license.suspension_reason", allow_null=True)
+    suspension_note = serializers.CharField(
+        source="license.suspension_note", help_text="What the owner or admin who suspended it wrote."
+    )
     issued_at = serializers.DateTimeField(source="license.issued_at")
     activated_at = serializers.DateTimeField(source="license.activated_at", allow_null=True)
     suspended_at = serializers.DateTimeField(source="license.suspended_at", allow_null=True)
@@ -48,6 +59,9 @@ class LicenseSerializer(serializers.Serializer[Any]):
     last_renewal_at = serializers.DateTimeField(source="license.last_renewal_at", allow_null=True)
     next_billing_date = serializers.DateTimeField(source="license.next_billing_date", allow_null=True)
     access_policy = serializers.CharField(source="license.access_policy")
+    require_activation = serializers.BooleanField(source="license.require_activation")
+    max_activations = serializers.IntegerField(source="license.max_activations", allow_null=True)
+    match_policy = serializers.CharField(source="license.match_policy")
 
 
 class HolderSerializer(serializers.ModelSerializer[LicenseSession]):
@@ -70,7 +84,12 @@ class ValidateSerializer(serializers.Serializer[Any]):
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, required=False)
-    nonce = serializers.CharField(max_length=200, required=False, help_text="Returned as it came.")
+    nonce = serializers.RegexField(
+        r"^[!-~]{1,200}\Z",
+        required=False,
+        trim_whitespace=False,
+        help_text="1 to 200 visible ASCII characters, returned as they came.",
+    )
 
 
 class ValidationSerializer(serializers.Serializer[Any]):
@@ -96,11 +115,24 @@ class ValidationSerializer(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField()
 
 
+class SignalsField(serializers.DictField):
+    """Signals of a machine's hardware, by name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            child=serializers.CharField(max_length=255, trim_whitespace=False),
+            required=False,
+            help_text="Up to 16 more signals of the hardware by name, such as `board` or `disk`; see `match_policy`.",
+            **kwargs,
+        )
+
+
 class ActivateSerializer(serializers.Serializer[Any]):
     """A machine to bind."""
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000)
+    hardware_signals = SignalsField()
     hardware_name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     platform = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
 
@@ -117,6 +149,7 @@ class AcquireSerializer(serializers.Serializer[Any]):
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, help_text="10 to 255 of A-Z a-z 0-9 . _ : -")
+    hardware_signals = SignalsField()
 
 
 class SeatTokenSerializer(serializers.Serializer[Any]):

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -12,31 +13,40 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import viewer_id
+from api.http.authentication import signed_in, viewer_id
 from api.http.filters import MomentFilter
 from api.http.idempotency import idempotent
 from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
+from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import ApiViewSet, shaped
+from api.http.views import ApiViewSet, shaped, uuid_in_path
+from api.v1.serializers import license_management as management
 from api.v1.serializers import licenses as shapes
-from config.kernel import clock
+from api.v1.views.organizations import DENIED
 from config.kernel.tenancy import organization_context
 from licenses import errors as failures
 from licenses import files, lookup, selectors
 from licenses.lookup import KeyHolder
-from licenses.models import License
-from licenses.services import activation, file_signing, validation
+from licenses.models import License, LicenseStatus
+from licenses.services import activation, file_signing, license_settings, validation
+from organizations.roles import Permission
 
 HOLDER_FAILURES = (failures.LicenseKeyMalformed, failures.LicenseNotFound, failures.AuthenticationRequired)
 UNUSABLE = (failures.LicenseExpired, failures.LicenseSuspended, failures.LicenseInactive)
 LICENSE_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 
+BOOLEANS = [("true", "true"), ("false", "false")]
+"""As choices, so that anything else is refused and not taken for no filter."""
+
+
 class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """What licences can be asked for by."""
 
     status = filters.ChoiceFilter(choices=License._meta.get_field("status").choices)
+    active = filters.ChoiceFilter(choices=BOOLEANS, method="by_active")
+    usable = filters.ChoiceFilter(choices=BOOLEANS, method="by_usable")
     tier = filters.CharFilter()
     expires_before = MomentFilter(field_name="expires_at", lookup_expr="lt")
     expires_after = MomentFilter(field_name="expires_at", lookup_expr="gt")
@@ -44,6 +54,15 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter h
     class Meta:
         model = License
         fields = ["status", "tier", "expires_before", "expires_after"]
+
+    def by_active(self, rows: QuerySet[License], name: str, value: str) -> QuerySet[License]:
+        """Return those with status `active`, or those with any other."""
+        is_active = Q(status=LicenseStatus.ACTIVE)
+        return rows.filter(is_active if value == "true" else ~is_active)
+
+    def by_usable(self, rows: QuerySet[License], name: str, value: str) -> QuerySet[License]:
+        """Return those that may be used now, or those that may not."""
+        return rows.filter(selectors.usable() if value == "true" else ~selectors.usable())
 
 
 def holder(request: Request) -> KeyHolder:
@@ -66,6 +85,8 @@ class LicenseViewSet(ApiViewSet):
             OpenApiParameter("page_size", int),
             OpenApiParameter("ordering", str, enum=["issued_at", "-issued_at", "expires_at", "-expires_at"]),
             OpenApiParameter("status", str, enum=["active", "suspended", "inactive"]),
+            OpenApiParameter("active", bool, description="Whether the status is `active`."),
+            OpenApiParameter("usable", bool, description="Whether it may be used now: not expired, or in grace."),
             OpenApiParameter("tier", str),
             OpenApiParameter("expires_before", OpenApiTypes.DATETIME),
             OpenApiParameter("expires_after", OpenApiTypes.DATETIME),
@@ -102,6 +123,31 @@ class LicenseViewSet(ApiViewSet):
             data: dict[str, Any] = dict(shapes.LicenseSerializer(detail).data)
             data["sessions"] = shapes.HolderSerializer(sessions, many=True).data
         return Response(data)
+
+    @extend_schema(
+        summary="Change a licence's settings",
+        description=(
+            "For owners and admins. Settings decide about whoever comes from now on: no lease and no activation ends "
+            "by them."
+        ),
+        parameters=[ORGANIZATION_HEADER, LICENSE_ID],
+        request=management.SettingsSerializer,
+        responses={
+            200: shapes.LicenseSerializer,
+            **errors(failures.LicenseNotFound, *DENIED, body=True, auth=True),
+        },
+    )
+    @stepped_up_when(Sends("access_policy"))
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change them."""
+        member = belonging(request, Permission.MANAGE_LICENSES)
+        detail = license_settings.change(
+            organization_id=member.organization_id,
+            license_id=uuid_in_path(pk),
+            actor_id=signed_in(request).id,
+            settings=self.parse(management.SettingsSerializer, request),
+        )
+        return Response(shapes.LicenseSerializer(detail).data)
 
     @extend_schema(
         summary="Download the signed licence file",
@@ -150,11 +196,12 @@ class LicenseKeyViewSet(ApiViewSet):
             "valid": verdict.valid,
             "code": verdict.code,
             "detail": verdict.detail,
-            "license": verdict.license,
+            "license": verdict.license or lookup.DECOY,
             "nonce": body.get("nonce"),
-            "timestamp": verdict.license.now if verdict.license else clock.now(),
+            "timestamp": verdict.at,
         }
-        return Response(shaped(shapes.ValidationSerializer, data))
+        answer = shaped(shapes.ValidationSerializer, data)
+        return Response(answer if verdict.license else answer | {"license": None})
 
     @extend_schema(
         summary="Activate a licence on a machine",
@@ -167,7 +214,9 @@ class LicenseKeyViewSet(ApiViewSet):
                 *HOLDER_FAILURES,
                 *UNUSABLE,
                 failures.HardwareIdInvalid,
+                failures.HardwareSignalsInvalid,
                 failures.ActivationLimitReached,
+                failures.MachineMismatch,
                 body=True,
                 auth=True,
             ),

@@ -1,5 +1,6 @@
 """Seats: acquire, heartbeat and release, each in two route shapes."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -65,8 +66,11 @@ class SeatViewSet(ApiViewSet):
                 *HOLDER_FAILURES,
                 *UNUSABLE,
                 failures.HardwareIdInvalid,
+                failures.HardwareSignalsInvalid,
                 failures.ActivationRequired,
                 failures.ActivationLimitReached,
+                failures.MachineMismatch,
+                failures.MachineChanging,
                 failures.NoSeatsAvailable,
                 body=True,
                 auth=True,
@@ -84,7 +88,7 @@ class SeatViewSet(ApiViewSet):
             "session_id": acquired.seat.session_id,
             "seats_used": acquired.seats_used,
             "max_seats": acquired.license.max_seats,
-            "license": {**_fields(acquired.license), "seats_used": acquired.seats_used},
+            "license": replace(acquired.license, seats_used=acquired.seats_used),
         }
         return Response(shaped(shapes.SeatSerializer, data), status=201 if acquired.is_new else 200)
 

@@ -72,5 +72,6 @@ class TestAnswers:
 
     def test_to_an_owner_are_documented(self, method: str, path: str, ada: Licensed) -> None:
         token = ada.customer.api.get("/api/v1/auth/me").wsgi_request.META["HTTP_AUTHORIZATION"]
-        own = {"organization": ada.customer.organization_id, "license_key": ada.license_key, "id": ada.license_id}
+        own = {"organization": ada.customer.organization_id, "license_key": ada.license_key, "id": ada.license_id,
+               "license_id": ada.license_id}  # fmt: skip
         walk(method, path, own=own, headers={"Authorization": token})

@@ -12,6 +12,7 @@ from tests.api.issued import change, licensed
 from tests.api.raw import quiet
 from tests.api.refusals import refused
 from tests.journey import Licensed
+from tests.query_counts import statements
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -40,6 +41,12 @@ def made(db: None) -> Licensed:
     made = licensed(access_policy="key")
     quiet(made.customer.api)
     return made
+
+
+def refused_fields(answer: Any) -> list[str]:
+    """Return which fields were refused, of an answer that refuses some."""
+    assert answer.status_code == 400, answer.content
+    return [error["attr"] for error in answer.json()["errors"]]
 
 
 def validate(key: str, **more: Any) -> dict[str, Any]:
@@ -73,7 +80,8 @@ class TestList:
             "id", "license_key", "organization_id", "subscription_id", "tier", "features", "max_seats", "seats_used",
             "seats_remaining", "status", "usable", "suspension_reason", "issued_at", "activated_at", "suspended_at",
             "deactivated_at", "expires_at", "grace_period_ends_at", "failed_payment_count", "last_renewal_at",
-            "next_billing_date", "access_policy",
+            "next_billing_date", "access_policy", "suspension_note", "overage_seats", "overage_used",
+            "require_activation", "max_activations", "match_policy",
         }  # fmt: skip
 
     def test_filters_orders_and_pages(self, made: Licensed) -> None:
@@ -81,18 +89,40 @@ class TestList:
         as_owner("update subscriptions_subscription set status = 'canceled'")
         api = made.customer.api
         for query, number in (
-            ("status=active", 1), ("status=inactive", 0), ("tier=starter", 1), ("tier=pro", 0), ("page_size=1", 1),
+            ("status=active", 1), ("status=inactive", 0), ("active=true", 1), ("active=false", 0), ("usable=true", 1),
+            ("usable=false", 0), ("tier=starter", 1), ("tier=pro", 0), ("page_size=1", 1),
             (f"expires_before={FUTURE:%Y-%m-%dT%H:%M:%SZ}", 0), ("expires_before=2999-01-01T00:00:00Z", 1),
             ("expires_after=2999-01-01T00:00:00Z", 0), ("expires_before=2999-01-01T00:00:00%2B23:59", 1),
             ("ordering=-expires_at", 1), ("ordering=key_hash", 1), ("page_size=201", 1), ("page_size=nonsense", 1),
         ):  # fmt: skip
             answer = api.get(f"/api/v1/licenses?{query}")
             assert (answer.status_code, answer.json()["count"]) == (200, number), query
-        refused(api.get("/api/v1/licenses?status=nonsense"), 400, "invalid_choice", "status")
+        for name in ("status", "active", "usable"):
+            refused(api.get(f"/api/v1/licenses?{name}=nonsense"), 400, "invalid_choice", name)
         refused(
             api.get("/api/v1/licenses?expires_before=0001-01-01T00:00:00%2B23:59"), 400, "invalid", "expires_before"
         )
         refused(api.get("/api/v1/licenses?page=2"), 404, "not_found")
+
+    @pytest.mark.parametrize(
+        ("columns", "active", "usable"),
+        [({"status": "active", "expires_at": PAST}, True, False),
+         ({"status": "active", "expires_at": FUTURE}, True, True),
+         ({"status": "suspended"}, False, False),
+         ({"status": "inactive", "grace_period_ends_at": FUTURE}, False, False),
+         ({"status": "suspended", "grace_period_ends_at": FUTURE, "expires_at": PAST}, False, True),
+         ({"status": "suspended", "grace_period_ends_at": PAST}, False, False)],
+    )  # fmt: skip
+    def test_tells_what_is_active_from_what_may_be_used_now(
+        self, made: Licensed, columns: dict[str, Any], active: bool, usable: bool
+    ) -> None:
+        change(made, **columns)
+        for name, holds in (("active", active), ("usable", usable)):
+            for value in (True, False):
+                answer = made.customer.api.get(f"/api/v1/licenses?{name}={str(value).lower()}").json()
+                assert answer["count"] == (holds is value), (name, value)
+        (row,) = made.customer.api.get("/api/v1/licenses").json()["results"]
+        assert row["usable"] is usable, "as the filter says"
 
     def test_is_empty_without_a_subscription(self) -> None:
         body = journey.sign_up().api.get("/api/v1/licenses").json()
@@ -128,6 +158,34 @@ class TestValidate:
                           ("CODITECT-2024-AB12-CD34", "NOT_FOUND")):  # fmt: skip
             told = validate(key)
             assert (told["code"], told["valid"], told["license"], told["nonce"]) == (code, False, None, None)
+
+    @pytest.mark.parametrize("nonce", ["", "a b", "x" * 201, "n\n", "é", "a\x7f", ["n"], None])
+    def test_refuses_a_nonce_that_is_no_short_visible_text(self, made: Licensed, nonce: Any) -> None:
+        body = {"license_key": made.license_key, "nonce": nonce}
+        assert refused_fields(APIClient().post("/api/v1/licenses/validate", body)) == ["nonce"]
+
+    def test_returns_any_other_nonce_as_it_came(self, made: Licensed) -> None:
+        for nonce in ("0", "x" * 200, '{"a":1}', "AbC+/=_-.~"):
+            assert validate(made.license_key, nonce=nonce)["nonce"] == nonce
+            assert validate("nonsense", nonce=nonce)["nonce"] == nonce
+
+    def test_says_the_time_of_the_database_whatever_the_verdict(self, made: Licensed) -> None:
+        for key in (made.license_key, UNKNOWN, "nonsense"):
+            ((before,),) = as_owner("select clock_timestamp()")
+            told = datetime.fromisoformat(validate(key)["timestamp"])
+            ((after,),) = as_owner("select clock_timestamp()")
+            assert before <= told <= after
+
+    def test_asks_once_for_a_known_and_for_an_unknown_key(self, made: Licensed) -> None:
+        for key in (made.license_key, UNKNOWN, "CODITECT-2024-AB12-CD34"):
+            with statements(1):
+                validate(key, hardware_id=MACHINE)
+
+    def test_does_not_say_no_seats_to_the_machine_that_holds_one(self, made: Licensed) -> None:
+        change(made, max_seats=1)
+        assert acquire(made).status_code == 201
+        assert validate(made.license_key, hardware_id=MACHINE)["code"] == "VALID"
+        assert validate(made.license_key, hardware_id="machine-0002")["code"] == "NO_SEATS"
 
     def test_forgives_how_the_key_is_written(self, made: Licensed) -> None:
         for written in (made.license_key.lower(), made.license_key.replace("-", " "), f" {made.license_key}\n"):

@@ -22,7 +22,9 @@ ACQUIRE = """
         usable boolean;
     BEGIN
         PERFORM set_config('app.organization_id', organization::text, true);
-        SELECT a.max_seats, a.status, a.expires_at, a.grace_period_ends_at INTO l FROM licenses_license a
+        -- The limit is that of `licenses.rules.seat_limit`.
+        SELECT a.max_seats + a.overage_seats + a.max_seats * a.overage_percent / 100 AS seat_limit,
+            a.status, a.expires_at, a.grace_period_ends_at INTO l FROM licenses_license a
             WHERE a.organization_id = organization AND a.id = license FOR NO KEY UPDATE;
         IF NOT FOUND THEN RETURN; END IF;
         moment := clock_timestamp();
@@ -32,7 +34,7 @@ ACQUIRE = """
             WHERE s.organization_id = organization AND s.license_id = license
                 AND s.ended_at IS NULL AND s.expires_at > moment;
         verdict := 'granted'; seen_at := moment; seats_used := live; is_new := own IS NULL;
-        seat_limit := l.max_seats;
+        seat_limit := l.seat_limit;
         license_status := l.status; license_expires_at := l.expires_at; grace_period_ends_at := l.grace_period_ends_at;
         usable := l.status = 'active' AND (l.expires_at IS NULL OR l.expires_at > moment)
             OR l.status = 'suspended' AND l.grace_period_ends_at > moment;
@@ -135,7 +137,7 @@ BEAT = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("licenses", "0009_lean_sessions"), ("users", "0010_audit_append")]
+    dependencies = [("licenses", "0011_lean_sessions"), ("users", "0010_audit_append")]
 
     operations = [
         invoker_function(

@@ -7,7 +7,7 @@ from config.kernel.walls import WORKER, grant, tenant_reference, tenant_wall
 
 class Migration(migrations.Migration):
     atomic = False  # so that each statement's lock ends with it
-    dependencies = [("licenses", "0011_daily_usage")]
+    dependencies = [("licenses", "0014_daily_usage")]
 
     operations = [
         tenant_wall("licenses_dailyusage", system="SELECT"),

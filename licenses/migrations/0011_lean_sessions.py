@@ -7,7 +7,7 @@ from django.db.migrations import RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # an index that goes concurrently stops no writer meanwhile
-    dependencies = [("licenses", "0008_signed_files_walls")]
+    dependencies = [("licenses", "0010_verbs_walls")]
 
     operations = [
         # Its column changed with each beat: a new entry in every index of the table, for each. A licence's open

@@ -26,7 +26,7 @@ def _parent(to: str, on_delete: object) -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("licenses", "0012_daily_usage_walls")]
+    dependencies = [("licenses", "0015_daily_usage_walls")]
 
     operations = [
         AddIndexConcurrently(
