@@ -152,6 +152,14 @@ class SessionExpired(DomainError):
     detail = "The lease has run out. Acquire a seat again."
 
 
+class SessionTakenOver(DomainError):
+    """The member who held the seat moved it to another machine."""
+
+    kind = Kind.GONE
+    code = "session_taken_over"
+    detail = "This seat was taken over by another machine of yours."
+
+
 class TokenMismatch(DomainError):
     """The token belongs to another session."""
 

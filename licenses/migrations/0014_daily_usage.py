@@ -13,7 +13,7 @@ def _parent(to: str) -> models.ForeignKey:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("licenses", "0012_seats_in_one_round_trip"), ("organizations", "0009_data_key_walls")]
+    dependencies = [("licenses", "0013_takeover_and_clones"), ("organizations", "0009_data_key_walls")]
 
     operations = [
         migrations.CreateModel(

@@ -16,6 +16,7 @@ class EndReason(models.TextChoices):
     EXPIRED = "expired"
     LICENSE_ENDED = "license_ended"
     FORCED = "forced"
+    TAKEN_OVER = "taken_over"
 
 
 class LicenseSession(models.Model):
@@ -38,6 +39,9 @@ class LicenseSession(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=16, choices=EndReason, blank=True)
+    clones_suspected = models.PositiveIntegerField(default=0, db_default=0)
+    """How many beats came with a token older than the last two: somebody else had beaten with newer ones."""
+    clone_reported_at = models.DateTimeField(null=True)
 
     objects = TenantManager["LicenseSession"]()
 

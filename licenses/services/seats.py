@@ -1,12 +1,11 @@
 """Taking a seat, keeping it and giving it back (the protocol: docs/adr/0004-seats.md)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
-
-from django.db import transaction
 
 from config.kernel.database import changed_nothing
 from config.kernel.errors import DomainError
@@ -18,17 +17,18 @@ from licenses.errors import (
     NoSeatsAvailable,
     SessionExpired,
     SessionNotFound,
+    SessionTakenOver,
     TokenMismatch,
     TokenSuperseded,
 )
 from licenses.lookup import FoundLicense, KeyHolder
 from licenses.machines import Shown
-from licenses.models import EndReason, License, LicenseSession
+from licenses.models import EndReason, LicenseSession
 from licenses.seats import beats, denials, record, store, tokens
 from licenses.seats.record import Asked, Beat, Full, Granted, NotActivated, Outcome, Unusable
-from licenses.seats.store import Verdict
+from licenses.seats.store import Lease, Verdict
 from licenses.seats.tokens import OFFLINE_GRACE, SeatClaims
-from licenses.services import activation
+from licenses.services import activation, admission, clones
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,21 @@ class AcquiredSeat:
 
 
 def acquire(
-    *, license_key: str, hardware_id: str, holder: KeyHolder, hardware_signals: Mapping[str, str] | None = None
+    *,
+    license_key: str,
+    hardware_id: str,
+    holder: KeyHolder,
+    hardware_signals: Mapping[str, str] | None = None,
+    takeover_session_id: UUID | None = None,
 ) -> AcquiredSeat:
     """Lease a seat to a machine for one lease; the same machine asking again gets its live session back.
 
+    With `takeover_session_id` the member's own session on another machine ends, and this one gets its seat.
+
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
-    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable; and with signals
-    HardwareSignalsInvalid, MachineMismatch, MachineChanging.
+    LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable; with signals
+    HardwareSignalsInvalid, MachineMismatch, MachineChanging; and SessionNotFound for a session to take over that is not
+    the member's on this licence.
     """
     shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
@@ -67,24 +75,31 @@ def acquire(
     machine = activation.recognise(found=found, shown=shown)
     if machine != shown.hardware_hash:  # known by its signals: whether it holds a seat was asked of another
         found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
+    may_be_refused = not found.holds_seat and takeover_session_id is None
     reservation = f"reservation:{new_id()}"
     gate = store.reserve(
         license_id=found.id,
         hardware_hash=machine,
         limit=rules.seat_limit(found),
         reservation=reservation,
-        denies=not found.holds_seat,
+        denies=may_be_refused,
     )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
-    if gate.verdict is Verdict.FULL and not found.holds_seat:
+    if gate.verdict is Verdict.FULL and may_be_refused:
         raise _no_seats(used=gate.held, limit=rules.seat_limit(found), seconds=gate.retry_after_ms / 1000)
-    outcome = _decide(
-        found, machine=machine, shown=shown, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict
+    ask = partial(
+        _ask_record, found, machine=machine, shown=shown, user_id=holder.user_id, takeover=takeover_session_id
     )
+    outcome, ended = _decide(found, ask, machine=machine, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
         _note_full(found, gate.verdict, reservation)
         raise _no_seats(used=outcome.seats_used, limit=outcome.limit, seconds=outcome.retry_after_seconds)
+    if ended is not None:
+        store.forget(license_id=found.id, hardware_hash=ended.hardware_hash, owner=ended.owner)
+    if gate.verdict is Verdict.FULL:
+        # Let through although the gate had no place for it; the one it took over has just left.
+        store.load(license_id=found.id, leases=[outcome.lease])
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
         organization_id=found.organization_id,
@@ -109,11 +124,16 @@ def _note_full(found: FoundLicense, gate: Verdict, reservation: str) -> None:
 
 
 def _decide(
-    found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None, reservation: str, verdict: Verdict
-) -> Granted | Full:
+    found: FoundLicense,
+    ask: Callable[[], tuple[Granted | Full, Lease | None]],
+    *,
+    machine: bytes,
+    reservation: str,
+    verdict: Verdict,
+) -> tuple[Granted | Full, Lease | None]:
     """Let PostgreSQL decide, under the licence's lock; take the reservation back when it certainly did not grant."""
     try:
-        return _ask_record(found, machine=machine, shown=shown, user_id=user_id)
+        return ask()
     except Exception as error:
         # A commit whose outcome is unknown may have granted: then the reservation is left to lapse by itself.
         if verdict is Verdict.RESERVED and changed_nothing(error):
@@ -121,51 +141,35 @@ def _decide(
         raise
 
 
-def _ask_record(found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None) -> Granted | Full:
+def _ask_record(
+    found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None, takeover: UUID | None
+) -> tuple[Granted | Full, Lease | None]:
+    """Return what the record decides, and the lease that was ended for it."""
     outcome: Outcome | None = None
-    if not shown.more_than_id:  # the ordinary case, in one round trip
+    ended = None
+    in_one_trip = not shown.more_than_id and takeover is None
+    if in_one_trip:
         outcome = record.acquire(
             organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
         )
-    if shown.more_than_id or isinstance(outcome, NotActivated):
-        outcome = _admit_and_acquire(found, machine=machine, shown=shown, user_id=user_id)
+    if not in_one_trip or isinstance(outcome, NotActivated):
+        outcome, ended = admission.admit_and_acquire(
+            found, machine=machine, shown=shown, user_id=user_id, takeover=takeover
+        )
     if outcome is None:
         raise LicenseNotFound
     if isinstance(outcome, Unusable):
         raise _unusable(outcome).within(found.organization_id)
     if isinstance(outcome, Granted | Full):
-        return outcome
+        return outcome, ended
     raise RuntimeError("the licence is locked and the machine activated, and yet not seen so")
-
-
-def _admit_and_acquire(found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None) -> Outcome | None:
-    """Bind a machine that asks for the first time, or shows new signals, with the grant, under one lock.
-
-    What is refused leaves nothing behind: neither lease nor binding.
-    """
-
-    def ask() -> Outcome | None:
-        return record.acquire(
-            organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
-        )
-
-    with organization_context(found.organization_id):
-        license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
-        outcome = ask()
-        if isinstance(outcome, Granted | NotActivated):
-            activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
-        if isinstance(outcome, NotActivated):
-            outcome = ask()
-        if not isinstance(outcome, Granted):
-            transaction.set_rollback(True)
-    return outcome
 
 
 def heartbeat(*, claims: SeatClaims, session_id: UUID) -> Seat:
     """Renew the lease of a session by its own token; a lapsed one is never revived.
 
     Raises SessionNotFound, TokenMismatch, SessionExpired, TokenSuperseded, LicenseExpired, LicenseSuspended,
-    LicenseInactive.
+    LicenseInactive, SessionTakenOver.
     """
     _refuse_mismatch(claims, session_id)
     return _beat(
@@ -196,7 +200,12 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
     if found is None:
         raise SessionNotFound
     if not found.renewed:
-        raise _refusal(found, sequence=sequence)
+        refusal = _refusal(found, sequence=sequence)
+        if isinstance(refusal, TokenSuperseded):
+            clones.report(organization_id=organization_id, session_id=session_id)
+        if found.ended and _was_taken_over(organization_id, session_id):
+            refusal = SessionTakenOver()
+        raise refusal
     return _seat(
         organization_id=organization_id,
         license_id=license_id,
@@ -206,6 +215,11 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
         now=found.now,
         degraded=not told,
     )
+
+
+def _was_taken_over(organization_id: UUID, session_id: UUID) -> bool:
+    session = _get_session(organization_id=organization_id, session_id=session_id)
+    return session.end_reason == EndReason.TAKEN_OVER
 
 
 def _refusal(beat: Beat, *, sequence: int | None) -> DomainError:

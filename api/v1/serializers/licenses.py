@@ -69,7 +69,7 @@ class HolderSerializer(serializers.ModelSerializer[LicenseSession]):
 
     class Meta:
         model = LicenseSession
-        fields = ["id", "user_id", "acquired_at", "last_heartbeat_at", "expires_at"]
+        fields = ["id", "user_id", "acquired_at", "last_heartbeat_at", "expires_at", "clones_suspected"]
         read_only_fields = fields
 
 
@@ -150,6 +150,10 @@ class AcquireSerializer(serializers.Serializer[Any]):
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, help_text="10 to 255 of A-Z a-z 0-9 . _ : -")
     hardware_signals = SignalsField()
+    takeover_session_id = serializers.UUIDField(
+        required=False,
+        help_text="A session of your own on this licence, on another machine: it ends, and this machine gets its seat.",
+    )
 
 
 class SeatTokenSerializer(serializers.Serializer[Any]):

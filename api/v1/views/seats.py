@@ -28,6 +28,7 @@ from organizations.roles import Permission, allows
 BEAT_FAILURES = (
     failures.SessionNotFound,
     failures.SessionExpired,
+    failures.SessionTakenOver,
     failures.TokenMismatch,
     failures.TokenSuperseded,
     failures.SeatTokenInvalid,
@@ -56,7 +57,8 @@ class SeatViewSet(ApiViewSet):
         summary="Acquire a seat",
         description=(
             "Leases a seat to a machine for 360 s. The same machine asking again gets its live session back with 200. "
-            "By the licence's policy the caller is a signed-in member, or whoever holds the key."
+            "By the licence's policy the caller is a signed-in member, or whoever holds the key. A signed-in member "
+            "may name a session of their own on another machine: it ends, and its seat is this machine's."
         ),
         request=shapes.AcquireSerializer,
         responses={
@@ -72,6 +74,7 @@ class SeatViewSet(ApiViewSet):
                 failures.MachineMismatch,
                 failures.MachineChanging,
                 failures.NoSeatsAvailable,
+                failures.SessionNotFound,
                 body=True,
                 auth=True,
             ),
