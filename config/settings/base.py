@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.kernel.request_log.RequestLogMiddleware",
+    "api.http.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.http.middleware.TrailingSlashMiddleware",
@@ -137,6 +138,10 @@ EXPOSE_VERIFICATION_TOKEN = ENV["EXPOSE_VERIFICATION_TOKEN"]
 LOCAL_MAILBOX = False
 
 SEAT_LEASE_SECONDS = ENV["SEAT_LEASE_SECONDS"]
+
+METRICS_TOKEN = ENV["METRICS_TOKEN"]
+METRICS_OPEN = False
+WORKER_METRICS_ADDRESS = ENV["WORKER_METRICS_ADDRESS"]
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.kernel.ids import new_id
+from licenses import metrics
 from licenses.models import EndReason
 from licenses.seats.store import Lease
 
@@ -127,6 +128,7 @@ def beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence:
     `seat_beat` locks, looks and renews, and touches nothing but the rows that the (verified) ids name together.
     A `sequence` of None is a beat without a token, by the signed-in member who holds the seat.
     """
+    metrics.beat_batch_size.observe(1)
     with connection.cursor() as cursor:
         cursor.execute(
             "select * from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s)",

@@ -4,6 +4,7 @@ A wrong gate (empty, stale, cut off) can refuse a newcomer for at most one lease
 cost a holder its seat: PostgreSQL decides both (`licenses.seats.record`).
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from django.conf import settings
 from redis.commands.core import Script
 
 from config.kernel.redis import RedisUnavailable, breaker, client
+from licenses import metrics
 
 _LUA = Path(__file__).parent / "lua"
 
@@ -106,7 +108,10 @@ def _tell(name: str, license_id: UUID, arguments: list[Any]) -> bool:
 def _run(name: str, license_id: UUID, arguments: list[Any]) -> Any:
     # The braces are a hash tag: on Redis Cluster both keys of a licence live on one node.
     keys = [f"seats:{{{license_id}}}:leases", f"seats:{{{license_id}}}:owners"]
-    return breaker.call(lambda: _script(name)(keys=keys, args=arguments))
+    began = time.perf_counter()
+    answer = breaker.call(lambda: _script(name)(keys=keys, args=arguments))
+    metrics.script_seconds.of(name).observe(time.perf_counter() - began)
+    return answer
 
 
 @lru_cache(maxsize=8)

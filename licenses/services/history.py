@@ -6,6 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from config.kernel.tenancy import organization_context, system_context
+from licenses import metrics
 from licenses.models import EndReason, LicenseSession
 from users.services import audit
 
@@ -20,7 +21,9 @@ def record_lapsed() -> int:
             .order_by("organization_id")
             .values_list("organization_id", "id")[:MOST_AT_ONCE]
         )
-    return sum(_close(organization_id, session_id) for organization_id, session_id in lapsed)
+    closed = sum(_close(organization_id, session_id) for organization_id, session_id in lapsed)
+    metrics.lease_expiries.inc(closed)
+    return closed
 
 
 def _close(organization_id: UUID, session_id: UUID) -> int:

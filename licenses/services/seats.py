@@ -7,7 +7,7 @@ from uuid import UUID
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from licenses import lookup, machines, rules
+from licenses import lookup, machines, metrics, rules
 from licenses.errors import (
     NoSeatsAvailable,
     SessionExpired,
@@ -46,6 +46,7 @@ class AcquiredSeat:
     is_new: bool
 
 
+@metrics.counted_acquire
 def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> AcquiredSeat:
     """Lease a seat to a machine for one lease; the same machine asking again gets its live session back.
 
@@ -59,11 +60,13 @@ def acquire(*, license_key: str, hardware_id: str, holder: KeyHolder) -> Acquire
     gate = store.reserve(license_id=found.id, hardware_hash=machine, limit=found.max_seats, reservation=reservation)
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and not found.holds_seat:
+        metrics.full_at_gate.inc()
         raise _no_seats(used=gate.held, limit=found.max_seats, seconds=gate.retry_after_ms / 1000)
     outcome = _decide(found, machine=machine, user_id=holder.user_id, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
         store.load(license_id=found.id, leases=outcome.leases)
+        metrics.full_at_record.inc()
         raise _no_seats(used=outcome.seats_used, limit=found.max_seats, seconds=outcome.retry_after_seconds)
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
@@ -107,6 +110,7 @@ def _decide(
     return outcome
 
 
+@metrics.counted_beat
 def heartbeat(*, claims: SeatClaims, session_id: UUID) -> Seat:
     """Renew the lease of a session by its own token; a lapsed one is never revived.
 
@@ -123,6 +127,7 @@ def heartbeat(*, claims: SeatClaims, session_id: UUID) -> Seat:
     )
 
 
+@metrics.counted_beat
 def heartbeat_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUID) -> Seat:
     """Renew the lease of a session that this member acquired; raises as `heartbeat` does."""
     session = _get_session(organization_id=organization_id, session_id=session_id)
@@ -165,6 +170,7 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
     )
 
 
+@metrics.counted_release
 def release(*, claims: SeatClaims, session_id: UUID) -> None:
     """Give a seat back by its own token; again is fine. Raises SessionNotFound, TokenMismatch.
 
@@ -176,6 +182,7 @@ def release(*, claims: SeatClaims, session_id: UUID) -> None:
         _get_session(organization_id=claims.organization_id, session_id=session_id)
 
 
+@metrics.counted_release
 def release_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUID, may_release_any: bool) -> None:
     """Give a seat back as the member who acquired it, or any seat of the organization; raises SessionNotFound."""
     session = _get_session(organization_id=organization_id, session_id=session_id)
