@@ -154,7 +154,12 @@ class TestState:
 
         with part(monkeypatch, tell):
             results: list[float] = []
-            threads = [threading.Thread(target=lambda: results.append(state()["coditect_mine"][""])) for _ in range(8)]
+
+            def scrape() -> None:
+                results.append(state()["coditect_mine"][""])
+                connections.close_all()
+
+            threads = [threading.Thread(target=scrape) for _ in range(8)]
             for thread in threads:
                 thread.start()
             for thread in threads:
