@@ -120,6 +120,18 @@ SETTINGS = [
     ),
     Setting("SEAT_LEASE_SECONDS", int, 360, "Length of a seat lease. The contract says 360; tests shorten it."),
     Setting("SESSION_RETENTION_DAYS", int, 400, "How long past sessions are kept; statistics by day stay for ever."),
+    Setting(
+        "METRICS_TOKEN",
+        str,
+        "",
+        "Bearer token that Prometheus brings to /metrics; empty: no such page, local runs excepted (docs/operations).",
+    ),
+    Setting(
+        "WORKER_METRICS_ADDRESS",
+        str,
+        "",
+        "host:port of a worker's own /metrics, say 0.0.0.0:9101; empty: none.",
+    ),
     Setting("TRUSTED_PROXY_COUNT", int, 0, "How many proxies of ours stand before the web; 0: none."),
     Setting("RATELIMIT_ENABLE", bool, True, "Rate limits. Off in local and test runs only."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
-from api.http import health
+from api.http import health, metrics
 from api.http.schema_view import SchemaView
 from api.pages import views as pages
 from api.pages.staff_sign_in import StaffSignInForm
@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("metrics", metrics.show),
     path(".well-known/jwks.json", pages.jwks),
     path("local/mailbox", pages.local_mailbox),
     path("reset-password", pages.mailed_link, {"page": "reset_password"}),

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from api.http import refusals
 from config.kernel.database import is_outage, outage
 from config.kernel.errors import DependencyUnavailable, DomainError, Kind
+from config.kernel.process_metrics import database_unreachable
 
 STATUSES = {
     Kind.INVALID: status.HTTP_400_BAD_REQUEST,
@@ -47,6 +48,7 @@ class DomainExceptionHandler(ExceptionHandler):
         if isinstance(exc, OperationalError | InterfaceError):
             if is_outage(exc):
                 outage.noticed()
+                database_unreachable.inc()
             exc = DependencyUnavailable(retry_after=DATABASE_RETRY_SECONDS)
         if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
             return exceptions.ParseError("The body is too large.", code="payload_too_large")

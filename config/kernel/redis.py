@@ -12,6 +12,8 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config.kernel.process_metrics import breaker_open, redis_calls_lost
+
 logger = logging.getLogger(__name__)
 
 SOCKET_TIMEOUT_SECONDS = 0.25
@@ -50,6 +52,7 @@ class CircuitBreaker:
         with self._lock:
             now = time.monotonic()
             if now < self._open_until:
+                redis_calls_lost.of("open").inc()
                 raise RedisUnavailable("the breaker is open")
             if self._open_until:
                 # One caller probes; the others go on without Redis until it has an answer.
@@ -60,15 +63,19 @@ class CircuitBreaker:
             if not self._open_until:
                 logger.warning("redis does not answer, going on without it: %s", type(error).__name__)
             self._open_until = time.monotonic() + self._open_seconds
+            redis_calls_lost.of("failed").inc()
+            breaker_open.set(1)
             raise RedisUnavailable(str(error)) from error
         if self._open_until:
             logger.warning("redis answers again")
             self._open_until = 0.0
+            breaker_open.set(0)
         return result
 
     def reset(self) -> None:
         """Forget past failures."""
         self._open_until = 0.0
+        breaker_open.set(0)
 
 
 breaker = CircuitBreaker()

@@ -5,6 +5,7 @@ Handlers take ids, make one call and are idempotent: a job killed half-way runs 
 """
 
 import logging
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from procrastinate.contrib.django import app as _app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
+
+from config.kernel.process_metrics import job_seconds, jobs_run
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +39,24 @@ def task(name: str, *, retry: RetryStrategy = RETRY) -> Callable[[Handler], Hand
 
 
 def _told_when_failing(name: str, handler: Callable[..., None]) -> Callable[..., None]:
-    """Log a failure where it happens: the queue keeps no traceback, and calls a failure that is retried information."""
+    """Log a failure where it happens: the queue keeps no traceback, and calls a failure that is retried information.
+
+    Runs are counted as well.
+    """
+    done, failed, seconds = jobs_run.of(name, "done"), jobs_run.of(name, "failed"), job_seconds.of(name)
 
     def run(**arguments: Any) -> None:
+        began = time.perf_counter()
         try:
             handler(**arguments)
         except Exception:
+            failed.inc()
             logger.exception("job %s failed", name, extra={"arguments": arguments})
             raise
+        else:
+            done.inc()
+        finally:
+            seconds.observe(time.perf_counter() - began)
 
     return run
 

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.kernel.request_log.RequestLogMiddleware",
+    "api.http.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.http.middleware.TrailingSlashMiddleware",
@@ -130,6 +131,10 @@ LOCAL_MAILBOX = False
 
 SEAT_LEASE_SECONDS = ENV["SEAT_LEASE_SECONDS"]
 SESSION_RETENTION_DAYS = ENV["SESSION_RETENTION_DAYS"]
+
+METRICS_TOKEN = ENV["METRICS_TOKEN"]
+METRICS_OPEN = False
+WORKER_METRICS_ADDRESS = ENV["WORKER_METRICS_ADDRESS"]
 
 USE_TZ = True
 TIME_ZONE = "UTC"

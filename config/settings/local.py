@@ -3,6 +3,7 @@
 from config.settings.base import *
 
 LOCAL_MAILBOX = True
+METRICS_OPEN = True
 CREATE_MISSING_KEYS = True
 EXPOSE_VERIFICATION_TOKEN = True
 FIREBASE_EMULATOR_ALLOWED = True

@@ -37,6 +37,7 @@ _UNSAFE = {
         not ENV["KEY_ENCRYPTION_PROVIDER"]
     ),
     "GOOGLE_KMS_API_BASE points away from Google": bool(GOOGLE_KMS_API_BASE),
+    "METRICS_TOKEN is shorter than 32 characters": 0 < len(METRICS_TOKEN) < 32,
     "ALLOWED_HOSTS answers to every host": "*" in ALLOWED_HOSTS,
 }
 if any(_UNSAFE.values()):

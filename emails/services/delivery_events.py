@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from config.kernel import tasks
 from config.kernel.errors import DependencyUnavailable
 from config.kernel.tenancy import organization_context
+from emails import metrics
 from emails.models import EmailLog, EmailStatus, ProviderEvent
 from emails.providers import sendgrid_events
 from emails.services import suppression
@@ -64,6 +65,7 @@ def _apply(event: dict[str, str]) -> None:
     if email is None:
         return
     meant = sendgrid_events.meaning(event)
+    metrics.news.of(meant.status).inc()
     if email.uncertain_sends and email.provider_id not in {"", event["message_id"]}:
         logger.error("mail %s was sent twice: the provider names two messages", email.id)
     held_up = meant.status in {EmailStatus.BOUNCED, EmailStatus.SUPPRESSED}

@@ -19,7 +19,7 @@ from django.template import TemplateDoesNotExist
 from config.kernel import envelope, tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context, system_context
-from emails import providers
+from emails import metrics, providers
 from emails.catalogue import KINDS, EmailKind, check
 from emails.errors import MailRefused, ProviderSilent, ProviderUnavailable
 from emails.messages import Attachment, Message, render
@@ -97,6 +97,7 @@ def send(*, organization_id: UUID, email_id: UUID) -> None:
     else:
         with organization_context(organization_id):
             advance(email_id=email_id, to=EmailStatus.SENT, provider_id=provider_id)
+        metrics.attempts.of(email.kind, "sent").inc()
 
 
 def sweep() -> int:
@@ -133,6 +134,7 @@ def _claim(organization_id: UUID, email_id: UUID) -> EmailLog | None:
         kind = KINDS.get(EmailKind(email.kind)) if email.kind in list(EmailKind) else None
         if not (kind and kind.security) and suppression.is_suppressed(address=email.recipient):
             advance(email_id=email_id, to=EmailStatus.SUPPRESSED, error="mail to this address bounced before")
+            metrics.attempts.of(email.kind, "suppressed").inc()
             return None
         return email
 
@@ -143,6 +145,7 @@ def _doubt(email: EmailLog) -> None:
         id=email.id, status=EmailStatus.SENDING, attempts=email.attempts, next_attempt_at__lte=Now()
     ).update(status=EmailStatus.QUEUED, uncertain_sends=F("uncertain_sends") + 1)
     if found:
+        metrics.sent_again.of(email.kind).inc()
         logger.warning("mail %s was left in sending; it may reach its reader twice", email.id)
 
 
@@ -166,10 +169,12 @@ def _wait(email: EmailLog, status: EmailStatus, pause: timedelta, error: Excepti
         EmailLog.objects.filter(id=email.id, status=EmailStatus.SENDING, attempts=email.attempts).update(
             status=status, error=str(error)[:2000], next_attempt_at=Now() + pause
         )
+    metrics.attempts.of(email.kind, "silent" if status == EmailStatus.SENDING else "waits").inc()
     logger.warning("mail %s of kind %s waits: %s", email.id, email.kind, error)
 
 
 def _give_up(email: EmailLog, error: str) -> None:
     with organization_context(email.organization_id):
         advance(email_id=email.id, to=EmailStatus.FAILED, error=error)
+    metrics.attempts.of(email.kind, "given_up").inc()
     logger.error("mail %s of kind %s could not be sent: %s", email.id, email.kind, error)

@@ -18,6 +18,7 @@ from django.db import connection
 from config.kernel.ids import new_id
 from config.kernel.request_log import current_request_id
 from config.kernel.tenancy import organization_context
+from licenses import metrics
 from licenses.models import EndReason
 from licenses.seats.store import Lease
 
@@ -131,6 +132,7 @@ def beat(asked: Sequence[Asked], *, wait: bool = True) -> list[Beat | str | None
     one whose licence somebody has locked at this moment. One round trip, outside any transaction of the caller: the
     function locks, looks and renews, and touches nothing but the rows that the ids name together.
     """
+    metrics.beat_batch_size.observe(len(asked))
     with connection.cursor() as cursor:
         cursor.execute(
             "select * from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s, %s)",

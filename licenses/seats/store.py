@@ -4,13 +4,14 @@ A wrong gate (empty, stale, cut off) can refuse a newcomer for at most one lease
 cost a holder its seat: PostgreSQL decides both (`licenses.seats.record`).
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,9 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from config.kernel.redis import RedisUnavailable, breaker, client
+from licenses import metrics
+
+Answered = TypeVar("Answered")
 
 _LUA = Path(__file__).parent / "lua"
 
@@ -86,7 +90,7 @@ def confirm_all(leases: Sequence[tuple[UUID, Lease]]) -> bool:
         return True
     calls = [(_keys(license_id), _confirmation(lease)) for license_id, lease in leases]
     try:
-        breaker.call(lambda: _run_all("refresh_heartbeat", calls))
+        _timed("refresh_heartbeat", lambda: _run_all("refresh_heartbeat", calls))
     except RedisUnavailable:
         return False
     return True
@@ -126,7 +130,14 @@ def _confirmation(lease: Lease) -> list[Any]:
 
 
 def _run(name: str, license_id: UUID, arguments: list[Any]) -> Any:
-    return breaker.call(lambda: _script(name)(keys=_keys(license_id), args=arguments))
+    return _timed(name, lambda: _script(name)(keys=_keys(license_id), args=arguments))
+
+
+def _timed(name: str, call: Callable[[], Answered]) -> Answered:
+    began = time.perf_counter()
+    answer = breaker.call(call)
+    metrics.script_seconds.of(name).observe(time.perf_counter() - began)
+    return answer
 
 
 def _run_all(name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> None:

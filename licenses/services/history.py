@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from config.kernel.tenancy import SYSTEM_ALIAS, organization_context, system_context
+from licenses import metrics
 from licenses.models import EndReason
 from users.services import audit
 
@@ -40,7 +41,9 @@ def record_lapsed() -> int:
     with system_context(reason=reason), connections[SYSTEM_ALIAS].cursor() as cursor:
         cursor.execute(_WITH_LAPSED)
         organizations = [row[0] for row in cursor.fetchall()]
-    return sum(_until_fewer(LAPSED_AT_ONCE, _close_some, organization_id) for organization_id in organizations)
+    closed = sum(_until_fewer(LAPSED_AT_ONCE, _close_some, organization_id) for organization_id in organizations)
+    metrics.lease_expiries.inc(closed)
+    return closed
 
 
 def _close_some(organization_id: UUID) -> int:

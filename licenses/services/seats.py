@@ -11,7 +11,7 @@ from config.kernel.database import changed_nothing
 from config.kernel.errors import DomainError
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
-from licenses import lookup, machines, rules
+from licenses import lookup, machines, metrics, rules
 from licenses.errors import (
     LicenseNotFound,
     NoSeatsAvailable,
@@ -52,6 +52,7 @@ class AcquiredSeat:
     is_new: bool
 
 
+@metrics.counted_acquire
 def acquire(
     *,
     license_key: str,
@@ -86,6 +87,7 @@ def acquire(
     )
     # A gate that has forgotten a holder (restored to an older state, say) does not keep it from its own seat.
     if gate.verdict is Verdict.FULL and may_be_refused:
+        metrics.full_at_gate.inc()
         raise _no_seats(used=gate.held, limit=rules.seat_limit(found), seconds=gate.retry_after_ms / 1000)
     ask = partial(
         _ask_record, found, machine=machine, shown=shown, user_id=holder.user_id, takeover=takeover_session_id
@@ -93,6 +95,7 @@ def acquire(
     outcome, ended = _decide(found, ask, machine=machine, reservation=reservation, verdict=gate.verdict)
     if isinstance(outcome, Full):
         store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
+        metrics.full_at_record.inc()
         _note_full(found, gate.verdict, reservation)
         raise _no_seats(used=outcome.seats_used, limit=outcome.limit, seconds=outcome.retry_after_seconds)
     if ended is not None:
@@ -165,6 +168,7 @@ def _ask_record(
     raise RuntimeError("the licence is locked and the machine activated, and yet not seen so")
 
 
+@metrics.counted_beat
 def heartbeat(*, claims: SeatClaims, session_id: UUID) -> Seat:
     """Renew the lease of a session by its own token; a lapsed one is never revived.
 
@@ -181,6 +185,7 @@ def heartbeat(*, claims: SeatClaims, session_id: UUID) -> Seat:
     )
 
 
+@metrics.counted_beat
 def heartbeat_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUID) -> Seat:
     """Renew the lease of a session that this member acquired; raises as `heartbeat` does."""
     session = _get_session(organization_id=organization_id, session_id=session_id)
@@ -237,6 +242,7 @@ def _refusal(beat: Beat, *, sequence: int | None) -> DomainError:
     return rules.REFUSALS.get(standing, SessionExpired if fits else TokenSuperseded)()
 
 
+@metrics.counted_release
 def release(*, claims: SeatClaims, session_id: UUID) -> None:
     """Give a seat back by its own token; again is fine. Raises SessionNotFound, TokenMismatch.
 
@@ -248,6 +254,7 @@ def release(*, claims: SeatClaims, session_id: UUID) -> None:
         _get_session(organization_id=claims.organization_id, session_id=session_id)
 
 
+@metrics.counted_release
 def release_as_member(*, organization_id: UUID, user_id: UUID, session_id: UUID, may_release_any: bool) -> None:
     """Give a seat back as the member who acquired it, or any seat of the organization; raises SessionNotFound."""
     session = _get_session(organization_id=organization_id, session_id=session_id)

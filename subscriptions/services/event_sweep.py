@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from config.kernel import clock
 from subscriptions import metrics
+from subscriptions.event_types import EVENT_TYPES
 from subscriptions.models import ReconcileRun, RunKind
-from subscriptions.services import stripe_events, webhooks
+from subscriptions.services import webhooks
 from subscriptions.stripe import reads
 from subscriptions.stripe.shapes import event_from
 
@@ -25,7 +26,7 @@ def sweep() -> ReconcileRun:
     run = ReconcileRun(kind=RunKind.EVENTS, started_at=clock.now())
     since = _seen_until(run.started_at)
     missed = []
-    for payload in reads.list_events(types=list(stripe_events.EVENT_TYPES), since=since - OVERLAP):
+    for payload in reads.list_events(types=list(EVENT_TYPES), since=since - OVERLAP):
         event = event_from(payload)
         run.looked_at += 1
         run.seen_until = max(run.seen_until or since, event.created)

@@ -12,7 +12,6 @@ from uuid import UUID
 from config.kernel import clock, tasks
 from config.kernel.errors import DomainError
 from config.kernel.tenancy import organization_context, system_context
-from subscriptions import metrics
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import ENDED_STATUSES, Invoice, ReconcileRun, RunKind, Subscription
 from subscriptions.services import subscription_sync
@@ -59,7 +58,6 @@ def compare(*, repair: bool) -> ReconcileRun:
     run.report = [_line(one) for one in found]
     run.finished_at = clock.now()
     run.save()
-    metrics.drift.set(len({one.stripe_subscription_id for one in found}))
     return run
 
 

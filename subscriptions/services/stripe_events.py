@@ -21,30 +21,6 @@ from subscriptions.stripe.shapes import invoice_id_of, subscription_id_of
 
 Json = dict[str, Any]
 
-EVENT_TYPES = (
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "checkout.session.expired",
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "customer.subscription.paused",
-    "customer.subscription.resumed",
-    "customer.subscription.trial_will_end",
-    "invoice.paid",
-    "invoice.payment_succeeded",
-    "invoice.payment_failed",
-    "invoice.payment_action_required",
-    "invoice.finalization_failed",
-    "invoice.voided",
-    "invoice.marked_uncollectible",
-    "charge.refunded",
-    "charge.dispute.*",
-    "customer.deleted",
-)
-"""What we ask Stripe for when we list events: at most twenty."""
-
 
 def apply(*, event: WebhookEvent) -> None:
     """Apply one event and mark it completed in the same transaction; one about nothing of ours is completed unapplied.

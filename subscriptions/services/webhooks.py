@@ -13,6 +13,7 @@ from config.kernel import clock, tasks
 from config.kernel.errors import DependencyUnavailable, DomainError
 from config.kernel.ids import new_id
 from config.kernel.tenancy import system_context
+from subscriptions import metrics
 from subscriptions.errors import EventNotApplicable, WebhookEventForgotten, WebhookEventNotFound
 from subscriptions.models import WebhookEvent, WebhookStatus
 from subscriptions.services import stripe_events
@@ -39,11 +40,14 @@ def receive(*, body: bytes, signature: str) -> bool:
     Raises WebhookRefused, having stored nothing, unless Stripe signed it within the last five minutes, and
     DependencyUnavailable for a signed one that PostgreSQL cannot hold (a NUL in a text): Stripe keeps it and shows it.
     """
-    event, payload = signatures.verify(body=body, signature=signature)
+    with metrics.refusals_counted():
+        event, payload = signatures.verify(body=body, signature=signature)
     if not event.api_version.endswith(OUR_TRAIN):
         # It is applied all the same: shapes of every train are known, and state is fetched in ours.
         logger.warning("webhook event %.128s is of the API version %.40s", event.id, event.api_version)
-    return store(event=event, payload=payload)
+    stored = store(event=event, payload=payload)
+    metrics.received.of("stored" if stored else "repeated").inc()
+    return stored
 
 
 def store(*, event: StripeEvent, payload: dict[str, Any]) -> bool:
@@ -83,13 +87,16 @@ def process(*, event_id: UUID) -> None:
         return
     event = WebhookEvent.objects.get(id=event_id)
     try:
-        stripe_events.apply(event=event)
+        with metrics.timed(event.event_type):
+            stripe_events.apply(event=event)
     except (EventNotApplicable, DomainError) as error:
         _set_back(event, error)
     except Exception as error:
         # Whatever it is, the event must be seen as failing, not as being processed; then the job fails loudly.
         _set_back(event, error)
         raise
+    else:
+        metrics.processed.of(metrics.known(event.event_type), "completed").inc()
 
 
 def sweep() -> int:
@@ -144,6 +151,7 @@ def forget_old() -> int:
 
 def _set_back(event: WebhookEvent, error: Exception) -> None:
     last = event.attempts >= MOST_ATTEMPTS
+    metrics.processed.of(metrics.known(event.event_type), "given_up" if last else "set_back").inc()
     pause = min(FIRST_PAUSE * 2 ** (event.attempts - 1), LONGEST_PAUSE)
     # Only while it is ours: a finished event is never set back.
     WebhookEvent.objects.filter(id=event.id, status=WebhookStatus.PROCESSING, attempts=event.attempts).update(

@@ -32,6 +32,7 @@ UNSAFE = {
     "LOOKUP_HASH_KEY": ("zz" * 32, "LOOKUP_HASH_KEY is not 32 bytes of hex"),
     "KEY_ENCRYPTION_PROVIDER": ("", "KEY_ENCRYPTION_PROVIDER is not said"),
     "GOOGLE_KMS_API_BASE": ("http://127.0.0.1:1", "GOOGLE_KMS_API_BASE points away"),
+    "METRICS_TOKEN": ("m" * 31, "METRICS_TOKEN is shorter than 32"),
     "STRIPE_WEBHOOK_SECRETS": (" , ", "STRIPE_WEBHOOK_SECRETS is empty"),
     "STRIPE_API_BASE": ("http://127.0.0.1:12111", "STRIPE_API_BASE points away"),
     "FIREBASE_AUTH_EMULATOR_HOST": ("127.0.0.1:9099", "FIREBASE_AUTH_EMULATOR_HOST is set"),

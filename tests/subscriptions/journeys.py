@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
-from subscriptions.services.stripe_events import EVENT_TYPES
+from subscriptions.event_types import EVENT_TYPES
 from tests import journey, stripe_account
 from tests.api.beneath import as_owner
 from tests.subscriptions.stripe_side import call, pay, subscription_of

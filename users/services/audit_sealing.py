@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 
 from config.kernel.ids import new_id
 from config.kernel.tenancy import SYSTEM_ALIAS, organization_context, system_context
-from users import chain, chain_sql, checkpoints
+from users import chain, chain_sql, checkpoints, metrics
 from users.chain import Leaf
 from users.checkpoints import Checkpoint
 
@@ -29,11 +29,13 @@ def seal_all() -> int:
     """Seal what is due in every chain and return how many entries that was; a chain that fails holds up no other."""
     sealed = 0
     for organization_id, waiting_seconds in _due():
+        metrics.waited_seconds.observe(waiting_seconds)
         if waiting_seconds > LAGGING_SECONDS:
             logger.warning("audit entries of %s wait for their seal since %.0f s", organization_id, waiting_seconds)
         try:
             sealed += seal(organization_id=organization_id)
         except DatabaseError:
+            metrics.seal_failures.inc()
             logger.exception("the audit chain of %s could not be sealed", organization_id)
     return sealed
 
@@ -44,6 +46,7 @@ def seal(*, organization_id: UUID | None) -> int:
     while True:
         checkpoint, count = _seal_some(organization_id)
         sealed += count
+        metrics.sealed.inc(count)
         if checkpoint is not None:
             # Only now that it is true for good: a line in the log cannot be rolled back.
             checkpoints.publish(checkpoint)
