@@ -32,6 +32,8 @@ EVENT_TYPES = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.trial_will_end",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
     "invoice.paid",
     "invoice.payment_succeeded",
     "invoice.payment_failed",
@@ -40,10 +42,14 @@ EVENT_TYPES = (
     "invoice.voided",
     "invoice.marked_uncollectible",
     "charge.refunded",
-    "charge.dispute.*",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "customer.deleted",
 )
-"""What we ask Stripe for when we list events: at most twenty."""
+"""What the webhook endpoint subscribes to, and what we ask Stripe for when we list events."""
 
 
 def apply(*, event: WebhookEvent) -> None:
@@ -122,7 +128,10 @@ def _finalization_failed(event: WebhookEvent, about: Json) -> None:
 
 
 def _checkout_completed(event: WebhookEvent, about: Json) -> None:
-    _sync(event, about, also=lambda subscription: checkout_news.complete(about["id"], subscription))
+    def also(subscription: Subscription) -> None:
+        checkout_news.complete(about["id"], subscription, paid_at=event.occurred_at)
+
+    _sync(event, about, also=also)
 
 
 def _checkout_over(event: WebhookEvent, about: Json) -> None:

@@ -64,6 +64,10 @@ FEATURES: dict[str, Hash] = {
         ("enabled",),
     ),
 }  # fmt: skip
+# An update may name a part of a feature that has several, without saying again whether it is on.
+PARTS = {
+    name: Hash(feature.fields) if feature.fields.keys() > ON.keys() else feature for name, feature in FEATURES.items()
+}
 OFF: Json = {
     "customer_update": {"allowed_updates": [], "enabled": False},
     "invoice_history": {"enabled": False},
@@ -98,6 +102,9 @@ FIELDS: dict[str, Type] = EXPAND | {
     "metadata": Metadata(),
     "name": Text(unset=True),
 }
+
+
+UPDATE: dict[str, Type] = FIELDS | {"active": Bool(), "features": Hash(PARTS)}
 
 
 def create(ctx: Context, params: dict[str, Any]) -> Json:
@@ -191,5 +198,5 @@ OPERATIONS = (
         PAGE | {"active": Bool(), "is_default": Bool()},
     ),
     Operation("GET", "/v1/billing_portal/configurations/<configuration>", retrieve, EXPAND),
-    Operation("POST", "/v1/billing_portal/configurations/<configuration>", update, FIELDS | {"active": Bool()}),
+    Operation("POST", "/v1/billing_portal/configurations/<configuration>", update, UPDATE),
 )
