@@ -108,8 +108,25 @@ def sweep() -> int:
     return len(due)
 
 
-def replay(*, event_id: UUID, actor_id: UUID) -> None:
+def list_failed() -> list[WebhookEvent]:
+    """Return the events that were set aside after their last attempt, oldest first; for staff."""
+    with system_context(reason="list webhook events that failed"):
+        return list(WebhookEvent.objects.filter(status=WebhookStatus.FAILED).order_by("id"))
+
+
+def get_event(*, stripe_event_id: str) -> WebhookEvent:
+    """Return a stored event by its id at Stripe, for staff; raises WebhookEventNotFound."""
+    with system_context(reason="look up a webhook event"):
+        event = WebhookEvent.objects.filter(stripe_event_id=stripe_event_id).first()
+    if event is None:
+        raise WebhookEventNotFound
+    return event
+
+
+def replay(*, event_id: UUID, actor_id: UUID | None) -> None:
     """Apply an event again, for staff: one that failed, or one that was applied, which changes nothing.
+
+    `actor_id` is None for whoever asks from a shell of the service.
 
     Raises WebhookEventNotFound, WebhookEventForgotten.
     """
