@@ -89,6 +89,14 @@ class PlanChangeUnderWay(DomainError):
     detail = "A change of plan is taking place. Try again when the next period has begun."
 
 
+class OtherPlanChange(DomainError):
+    """Somebody of the organization asks for another plan at this very moment; one of the two has to wait and look."""
+
+    kind = Kind.CONFLICT
+    code = "other_plan_change"
+    detail = "Another change of this subscription's plan is being made at this moment. See what came of it first."
+
+
 class NothingBought(DomainError):
     """The organization never had a subscription, so that there is nothing to manage at Stripe."""
 

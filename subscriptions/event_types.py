@@ -1,7 +1,5 @@
 """The kinds of Stripe's events that we want to be told of."""
 
-DISPUTES = "charge.dispute.*"
-
 EVENT_TYPES = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -13,6 +11,8 @@ EVENT_TYPES = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.trial_will_end",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
     "invoice.paid",
     "invoice.payment_succeeded",
     "invoice.payment_failed",
@@ -21,7 +21,11 @@ EVENT_TYPES = (
     "invoice.voided",
     "invoice.marked_uncollectible",
     "charge.refunded",
-    DISPUTES,
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "customer.deleted",
 )
-"""What we ask Stripe for when we list events: at most twenty."""
+"""What the webhook endpoint subscribes to, and what we ask Stripe for when we list events."""

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from config.kernel import metrics
 from config.kernel.errors import DomainError
 from config.kernel.metrics import OTHER, figure
-from subscriptions.event_types import DISPUTES, EVENT_TYPES
+from subscriptions.event_types import EVENT_TYPES
 
 received = metrics.counters("webhook_received", "Deliveries of Stripe's.", outcome=["stored", "repeated", "refused"])
 processed = metrics.counters(
@@ -27,11 +27,6 @@ processing_seconds = metrics.histograms(
 missed_events = metrics.counter("billing_missed_events", "Events that Stripe had and we had not been told of.")
 
 
-def known(event_type: str) -> str:
-    """Return the label of an event's type: the types of disputes count as one."""
-    return DISPUTES if event_type.startswith(DISPUTES.rstrip("*")) else event_type
-
-
 @contextmanager
 def timed(event_type: str) -> Iterator[None]:
     """Time an attempt to apply an event, however it ends."""
@@ -39,7 +34,7 @@ def timed(event_type: str) -> Iterator[None]:
     try:
         yield
     finally:
-        processing_seconds.of(known(event_type)).observe(time.perf_counter() - began)
+        processing_seconds.of(event_type).observe(time.perf_counter() - began)
 
 
 @contextmanager

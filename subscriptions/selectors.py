@@ -6,7 +6,16 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from subscriptions.errors import CheckoutNotFound, PlanNotFound, SubscriptionNotFound
-from subscriptions.models import LIVE_STATUSES, CheckoutSession, Invoice, Plan, Subscription
+from subscriptions.models import (
+    LIVE_STATUSES,
+    CheckoutSession,
+    Invoice,
+    Plan,
+    PlanPrice,
+    StripeObject,
+    StripeObjectName,
+    Subscription,
+)
 
 
 def list_plans() -> QuerySet[Plan]:
@@ -23,6 +32,17 @@ def get_plan(*, reference: str) -> Plan:
     if plan is None:
         raise PlanNotFound
     return plan
+
+
+def find_plan_of_price(*, price_id: str | None) -> Plan | None:
+    """Return the plan that a price at Stripe is or once was of, or None."""
+    found = PlanPrice.objects.select_related("plan").filter(stripe_price_id=price_id or "").first()
+    return found.plan if found else None
+
+
+def has_price(*, plan: Plan, price_id: str) -> bool:
+    """Return whether a price at Stripe is or once was this plan's."""
+    return PlanPrice.objects.filter(plan=plan, stripe_price_id=price_id).exists()
 
 
 def list_subscriptions() -> QuerySet[Subscription]:
@@ -49,6 +69,11 @@ def get_subscription(*, subscription_id: UUID, lock: bool = False) -> Subscripti
 def list_invoices() -> QuerySet[Invoice]:
     """Return the current organization's invoices, newest first."""
     return Invoice.objects.order_by("-stripe_created_at", "-id")
+
+
+def find_portal_configuration() -> str | None:
+    """Return the id of the billing portal's configuration at Stripe, or None before a deployment has made it."""
+    return StripeObject.objects.filter(name=StripeObjectName.BILLING_PORTAL).values_list("stripe_id", flat=True).first()
 
 
 def had_trial(*, organization_id: UUID) -> bool:

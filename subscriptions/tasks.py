@@ -8,6 +8,7 @@ from subscriptions.services import (
     due_plan_changes,
     duplicates,
     event_sweep,
+    plan_wishes,
     reconcile,
     subscription_sync,
     webhooks,
@@ -42,6 +43,12 @@ def apply_plan_change(organization_id: str, subscription_id: str) -> None:
 def find_due_plan_changes() -> None:
     """Find the cheaper plans whose time has come."""
     due_plan_changes.find_due()
+
+
+@periodic("subscriptions.find_unsettled_plan_changes", cron="2-59/5 * * * *")
+def find_unsettled_plan_changes() -> None:
+    """Look again at changes of plan that were not paid in time, or whose asker died."""
+    plan_wishes.find_unsettled()
 
 
 @task("subscriptions.undo_duplicate")

@@ -28,7 +28,8 @@ do $$ declare names text; kept text; begin
   select string_agg(format('%I', relname), ', ') into names from pg_class c
     join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
     where c.relkind = 'r' and relname not in ('django_migrations', 'django_content_type', 'auth_permission',
-                                              'subscriptions_plan', 'kernel_platformkey');
+                                              'subscriptions_plan', 'subscriptions_planprice',
+                                              'subscriptions_stripeobject', 'kernel_platformkey');
   execute 'truncate ' || names || ' cascade';
   for kept in select distinct tgrelid::regclass from pg_trigger where tgname = 'append_only_table' loop
     execute 'alter table ' || kept || ' enable always trigger append_only_table';

@@ -14,6 +14,8 @@ GLOBAL_TABLES = {
     "users_signinchallenge": "a sign-in of a person that waits for the second factor",
     "users_firebaseidentity": "a Firebase user belongs to a person",
     "subscriptions_plan": "the price list",
+    "subscriptions_planprice": "which plan each price at Stripe is or was of",
+    "subscriptions_stripeobject": "ids of what there is once for the whole service at Stripe",
     "subscriptions_webhookevent": "a provider's event, before its organization is known",
     "subscriptions_reconcilerun": "compares the billing of all organizations; only the worker and staff see it",
     "kernel_idempotentrequest": "a repeated request, found by a keyed hash; its answer is encrypted",

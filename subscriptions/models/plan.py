@@ -32,3 +32,13 @@ class Plan(models.Model):
     def lookup_key(self) -> str:
         """The name under which Stripe keeps this plan's current price."""
         return f"coditect_{self.slug}_{self.interval}"
+
+
+class PlanPrice(models.Model):
+    """A price at Stripe that is or once was a plan's: whoever subscribed before it was raised goes on paying it."""
+
+    stripe_price_id = models.CharField(primary_key=True, max_length=64)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return self.stripe_price_id

@@ -36,9 +36,10 @@ ENDED_STATUSES = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXP
 class Subscription(models.Model):
     """One Stripe subscription; by `stripe_fetched_at`, when the last fetch ended, older news never overwrites newer.
 
-    `pending_plan` is what it is to become: at `pending_plan_at`, or, without, once Stripe is paid; `pending_plan_key`
-    is the idempotency key under which Stripe is asked for it. Five fields are what `services.standing` makes of its
-    invoices; licences follow them.
+    `pending_plan` is what it is to become: at `pending_plan_at`, or, without, once Stripe is paid, which it waits for
+    until `pending_plan_expires_at`; `pending_plan_key` is the idempotency key under which Stripe is asked for it.
+    Up to `plan_change_until` somebody is asking, and nobody else may; in the past it says when the last one was done.
+    Five fields are what `services.standing` makes of its invoices; licences follow them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -63,7 +64,9 @@ class Subscription(models.Model):
     last_paid_at = models.DateTimeField(null=True)
     pending_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
     pending_plan_at = models.DateTimeField(null=True)
+    pending_plan_expires_at = models.DateTimeField(null=True)
     pending_plan_key = models.UUIDField(null=True)
+    plan_change_until = models.DateTimeField(null=True)
     payment_returned = models.BooleanField(default=False, db_default=False)
 
     objects = TenantManager["Subscription"]()

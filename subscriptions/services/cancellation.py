@@ -11,8 +11,8 @@ from config.kernel.tenancy import organization_context
 from subscriptions.errors import SubscriptionEnded
 from subscriptions.models import ENDED_STATUSES, Subscription
 from subscriptions.selectors import get_subscription
-from subscriptions.services import follow_up
-from subscriptions.stripe import customer_wishes
+from subscriptions.services import follow_up, plan_wishes
+from subscriptions.stripe import customer_wishes, plan_prices
 from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
 
 
@@ -28,6 +28,9 @@ def cancel(*, organization_id: UUID, user_id: UUID, subscription_id: UUID, at_pe
     order = customer_wishes.cancel_at_period_end if at_period_end else customer_wishes.cancel_now
     stripe_id = subscription.stripe_subscription_id
     try:
+        if not at_period_end and plan_wishes.awaits_payment(subscription):
+            # Or its invoice would stay open, to be paid for nothing.
+            plan_prices.withdraw(subscription_id=stripe_id, idempotency_key=str(new_id()))
         told = order(subscription_id=stripe_id, idempotency_key=str(new_id()))
     except RefusedByStripe:  # it has ended, and we are about to be told
         told = customer_wishes.look(subscription_id=stripe_id)

@@ -23,7 +23,7 @@ from subscriptions.models import CheckoutSession
 from subscriptions.selectors import get_plan
 from subscriptions.services import checkout_visits, customers
 from subscriptions.services.checkout_visits import Claim, Wish
-from subscriptions.stripe import checkouts
+from subscriptions.stripe import checkouts, gateway
 from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
 from subscriptions.stripe.shapes import StripeCheckout
 
@@ -98,16 +98,17 @@ def _at_stripe(claim: Claim) -> StripeCheckout | None:
 
 
 def _open(visit: CheckoutSession, customer_id: str) -> StripeCheckout:
+    about = {
+        "organization_id": str(visit.organization_id),
+        "user_id": str(visit.user_id),
+        "plan_id": str(visit.plan_id),
+    }
+    gateway.note_purchase(customer_id=customer_id, metadata=about, idempotency_key=f"buyer:{visit.id}")
     return checkouts.create(
         customer_id=customer_id,
         price_id=visit.stripe_price_id,
         trial_days=visit.trial_days,
-        metadata={
-            "organization_id": str(visit.organization_id),
-            "user_id": str(visit.user_id),
-            "plan_id": str(visit.plan_id),
-            "checkout_id": str(visit.id),
-        },
+        metadata={**about, "checkout_id": str(visit.id)},
         success_url=visit.success_url,
         cancel_url=visit.cancel_url,
         idempotency_key=f"checkout:{visit.id}",

@@ -1,17 +1,24 @@
 """How visits to Stripe's Checkout page came out."""
 
 from collections.abc import Callable
+from datetime import datetime
 
-from django.db.models.functions import Now
+from django.db.models import Value
+from django.db.models.functions import Least, Now
 
 from config.kernel.tenancy import organization_context, system_context
 from subscriptions.models import CheckoutSession, CheckoutStatus, Subscription
 
 
-def complete(stripe_session_id: str, subscription: Subscription) -> None:
-    """Say what a visit bought; in the transaction that wrote the subscription. A duplicate leads to the one kept."""
+def complete(stripe_session_id: str, subscription: Subscription, *, paid_at: datetime | None) -> None:
+    """Say what a visit bought, and when; in the transaction that wrote the subscription.
+
+    A duplicate leads to the one kept. News that comes late does not make the payment a late one.
+    """
     CheckoutSession.objects.filter(stripe_session_id=stripe_session_id).exclude(status=CheckoutStatus.COMPLETED).update(
-        status=CheckoutStatus.COMPLETED, subscription=subscription.duplicate_of or subscription, completed_at=Now()
+        status=CheckoutStatus.COMPLETED,
+        subscription=subscription.duplicate_of or subscription,
+        completed_at=Least(Now(), Value(paid_at)) if paid_at else Now(),
     )
 
 

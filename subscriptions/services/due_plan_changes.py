@@ -43,7 +43,8 @@ def find_due() -> int:
 def apply(*, organization_id: UUID, subscription_id: UUID) -> None:
     """Give a subscription its cheaper plan at Stripe; run by a job, and again as often as need be.
 
-    Late, after the period was billed at the old price, what was paid too much is credited.
+    What was to come is forgotten when the row says that it has come: until then nobody changes the plan. Late, after
+    the period was billed at the old price, what was paid too much is credited. Raises RefusedByStripe, NotAtStripe.
     """
     with organization_context(organization_id):
         subscription = get_subscription(subscription_id=subscription_id)
@@ -51,15 +52,19 @@ def apply(*, organization_id: UUID, subscription_id: UUID) -> None:
     plan, at, ends = subscription.pending_plan, subscription.pending_plan_at, subscription.current_period_end
     if plan is None or at is None or at > now + LEAD or subscription.status in ENDED_STATUSES:
         return
+    stripe_id, price_id = subscription.stripe_subscription_id, plan.stripe_price_id or ""
+    found = plan_prices.look(subscription_id=stripe_id)
+    told = found.subscription
+    if told.status in ENDED_STATUSES or told.cancel_at_period_end or told.price_id == price_id:
+        with organization_context(organization_id):  # there is nothing to be done but to let our row say so
+            tasks.enqueue("subscriptions.refresh", stripe_subscription_id=stripe_id)
+        return
     late = ends is not None and ends > at
     plan_prices.change(
-        subscription_id=subscription.stripe_subscription_id,
-        price_id=plan.stripe_price_id or "",
+        subscription_id=stripe_id,
+        item_id=found.item_id,
+        price_id=price_id,
         behavior={"proration_behavior": "create_prorations" if late else "none"},
         idempotency_key=f"plan:{subscription.pending_plan_key}",
     )
-    with organization_context(organization_id):
-        Subscription.objects.filter(id=subscription.id, pending_plan_key=subscription.pending_plan_key).update(
-            pending_plan=None, pending_plan_at=None, pending_plan_key=None
-        )
     follow_up.note(subscription=subscription, actor_id=None, action="PLAN_CHANGED", plan=plan.slug, late=late)

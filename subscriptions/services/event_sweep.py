@@ -26,7 +26,7 @@ def sweep() -> ReconcileRun:
     run = ReconcileRun(kind=RunKind.EVENTS, started_at=clock.now())
     since = _seen_until(run.started_at)
     missed = []
-    for payload in reads.list_events(types=list(EVENT_TYPES), since=since - OVERLAP):
+    for payload in reads.list_events(types=EVENT_TYPES, since=since - OVERLAP):
         event = event_from(payload)
         run.looked_at += 1
         run.seen_until = max(run.seen_until or since, event.created)

@@ -1,6 +1,6 @@
 """Keeps Stripe's prices in step with our price list."""
 
-from subscriptions.models import Plan
+from subscriptions.models import Plan, PlanPrice
 from subscriptions.stripe import gateway
 
 
@@ -18,6 +18,8 @@ def sync_with_stripe() -> list[Plan]:
             currency=plan.currency,
             interval=plan.interval,
         )
+        # Former prices stay: running subscriptions keep them.
+        PlanPrice.objects.bulk_create([PlanPrice(plan=plan, stripe_price_id=price_id)], ignore_conflicts=True)
         if plan.stripe_price_id != price_id:
             plan.stripe_price_id = price_id
             plan.save(update_fields=["stripe_price_id"])

@@ -14,6 +14,7 @@ from config.kernel.errors import DomainError
 from config.kernel.tenancy import organization_context, system_context
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import ENDED_STATUSES, Invoice, ReconcileRun, RunKind, Subscription
+from subscriptions.selectors import find_plan_of_price, list_subscriptions
 from subscriptions.services import subscription_sync
 from subscriptions.stripe import reads
 from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
@@ -63,14 +64,16 @@ def compare(*, repair: bool) -> ReconcileRun:
 
 def _differences(theirs: StripeSubscription) -> list[Difference]:
     with system_context(reason="compare subscriptions with Stripe's"):
-        ours = Subscription.objects.select_related("plan").filter(stripe_subscription_id=theirs.id).first()
+        ours = list_subscriptions().filter(stripe_subscription_id=theirs.id).first()
+        plan, awaited = find_plan_of_price(price_id=theirs.price_id), _awaited_plan(theirs)
         latest = theirs.latest_invoice
         invoice = Invoice.objects.filter(stripe_invoice_id=latest.id).first() if latest else None
     if ours is None:
         return [Difference(theirs.id, None, "subscription", MISSING, theirs.status)]
     pairs: dict[str, tuple[Any, Any]] = {
         "status": (ours.status, theirs.status),
-        "price": (ours.plan.stripe_price_id, theirs.price_id),
+        "plan": (ours.plan.slug, plan.slug if plan else theirs.price_id),
+        "awaited_plan": (_awaited(ours), awaited),
         "quantity": (ours.quantity, theirs.quantity),
         "current_period_start": (ours.current_period_start, theirs.current_period_start),
         "current_period_end": (ours.current_period_end, theirs.current_period_end),
@@ -87,6 +90,16 @@ def _differences(theirs: StripeSubscription) -> list[Difference]:
         for field, (mine, stripes) in pairs.items()
         if mine != stripes
     ]
+
+
+def _awaited(ours: Subscription) -> str:
+    """Return the plan that it is to become once it is paid; one that is for a later day Stripe knows nothing of."""
+    return ours.pending_plan.slug if ours.pending_plan is not None and ours.pending_plan_at is None else ""
+
+
+def _awaited_plan(theirs: StripeSubscription) -> str:
+    found = find_plan_of_price(price_id=theirs.pending_price_id) if theirs.pending_price_id else None
+    return found.slug if found else ""
 
 
 def _repaired(stripe_subscription_id: str, differences: list[Difference]) -> list[Difference]:

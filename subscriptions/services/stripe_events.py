@@ -98,7 +98,10 @@ def _finalization_failed(event: WebhookEvent, about: Json) -> None:
 
 
 def _checkout_completed(event: WebhookEvent, about: Json) -> None:
-    _sync(event, about, also=lambda subscription: checkout_news.complete(about["id"], subscription))
+    def also(subscription: Subscription) -> None:
+        checkout_news.complete(about["id"], subscription, paid_at=event.occurred_at)
+
+    _sync(event, about, also=also)
 
 
 def _checkout_over(event: WebhookEvent, about: Json) -> None:

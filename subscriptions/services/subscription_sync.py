@@ -16,11 +16,13 @@ from organizations.selectors import find_for_billing
 from organizations.services import billing_state, quotas
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import ENDED_STATUSES, LIVE_STATUSES, Plan, Subscription, SubscriptionStatus
-from subscriptions.selectors import find_live_subscription, get_subscription
-from subscriptions.services import billing_news, duplicates, invoice_mirror, standing
+from subscriptions.selectors import find_live_subscription, find_plan_of_price, get_subscription
+from subscriptions.services import billing_news, duplicates, follow_up, invoice_mirror, plan_wishes, standing
 from subscriptions.services.billing_news import Known
 from subscriptions.services.invoice_mirror import Failure
-from subscriptions.stripe import reads
+from subscriptions.services.standing import earliest
+from subscriptions.stripe import client, reads
+from subscriptions.stripe.client import Patience
 from subscriptions.stripe.shapes import StripeInvoice, StripeSubscription
 
 MOST_FETCHES = 4
@@ -52,13 +54,14 @@ def sync(
     stripe_invoice_id: str | None = None,
     failure: Failure | None = None,
     then: Callable[[Subscription], None] = lambda subscription: None,
+    patience: Patience = client.NOBODY_WAITS,
 ) -> UUID:
     """Fetch a subscription and its latest invoice (and the one named), and write them; return whose it is.
 
     `then` runs at the end of the same transaction. Raises EventNotApplicable, NotAtStripe, PaymentProviderUnavailable.
     """
     for _ in range(MOST_FETCHES):
-        fetched = _fetch(stripe_subscription_id, stripe_invoice_id)
+        fetched = _fetch(stripe_subscription_id, stripe_invoice_id, patience)
         organization_id = owner_of(fetched.subscription)
         try:
             with organization_context(organization_id):
@@ -102,17 +105,17 @@ def owner_of(fetched: StripeSubscription) -> UUID:
 
 
 def plan_of(fetched: StripeSubscription) -> Plan:
-    """Return the plan whose price it has; raises EventNotApplicable."""
-    plan = Plan.objects.filter(stripe_price_id=fetched.price_id).first()
+    """Return the plan whose price it has, of today or of when it was bought; raises EventNotApplicable."""
+    plan = find_plan_of_price(price_id=fetched.price_id)
     if plan is None:
         raise EventNotApplicable(f"no plan has the price {fetched.price_id}")
     return plan
 
 
-def _fetch(stripe_subscription_id: str, stripe_invoice_id: str | None) -> _Fetched:
+def _fetch(stripe_subscription_id: str, stripe_invoice_id: str | None, patience: Patience) -> _Fetched:
     """Ask Stripe, before any transaction opens: nothing is locked while the network is waited for."""
     asked_at = clock.now()
-    subscription = reads.fetch_subscription(subscription_id=stripe_subscription_id)
+    subscription = reads.fetch_subscription(subscription_id=stripe_subscription_id, patience=patience)
     invoices = [subscription.latest_invoice] if subscription.latest_invoice else []
     if stripe_invoice_id is not None and stripe_invoice_id not in {invoice.id for invoice in invoices}:
         invoices.append(reads.fetch_invoice(invoice_id=stripe_invoice_id))
@@ -133,6 +136,7 @@ def _write(organization: Organization, fetched: _Fetched, failure: Failure | Non
         row = Subscription(organization=organization, stripe_subscription_id=told.id)
     if before.status not in ENDED_STATUSES:  # an end is never taken back, not even by Stripe
         _copy(row, told, plan)
+        _copy_wish(row, fetched)
     row.stripe_fetched_at = fetched.answered_at
     is_duplicate = duplicates.mark(subscription=row)
     row.save()
@@ -149,8 +153,6 @@ def _write(organization: Organization, fetched: _Fetched, failure: Failure | Non
 
 def _copy(row: Subscription, told: StripeSubscription, plan: Plan) -> None:
     row.plan = plan
-    if row.pending_plan_id == plan.id:  # what was to come has come
-        row.pending_plan = row.pending_plan_at = row.pending_plan_key = None
     row.stripe_customer_id = told.customer_id
     row.status = told.status
     row.quantity = told.quantity
@@ -160,6 +162,24 @@ def _copy(row: Subscription, told: StripeSubscription, plan: Plan) -> None:
     row.cancel_at_period_end = told.cancel_at_period_end
     row.cancel_at = told.cancel_at
     row.ended_at = told.ended_at
+
+
+def _copy_wish(row: Subscription, fetched: _Fetched) -> None:
+    """Forget what was to come once it has come, or never will; what Stripe waits for a payment of is shown."""
+    told = fetched.subscription
+    if row.pending_plan_id == row.plan_id or told.status in ENDED_STATUSES:
+        plan_wishes.put(subscription=row, plan=None, at=None)
+        row.plan_change_until = earliest((row.plan_change_until, fetched.asked_at))
+        return
+    wished = row.pending_plan
+    given_up = plan_wishes.follow(
+        subscription=row,
+        awaited=find_plan_of_price(price_id=told.pending_price_id) if told.pending_price_id else None,
+        expires_at=told.pending_expires_at,
+        asked_at=fetched.asked_at,
+    )
+    if given_up and wished is not None:
+        follow_up.record(subscription=row, actor_id=None, action="PLAN_CHANGE_EXPIRED", plan=wished.slug)
 
 
 def _pass_on(organization: Organization, row: Subscription) -> None:

@@ -96,7 +96,7 @@ def process(*, event_id: UUID) -> None:
         _set_back(event, error)
         raise
     else:
-        metrics.processed.of(metrics.known(event.event_type), "completed").inc()
+        metrics.processed.of(event.event_type, "completed").inc()
 
 
 def sweep() -> int:
@@ -115,8 +115,25 @@ def sweep() -> int:
     return len(due)
 
 
-def replay(*, event_id: UUID, actor_id: UUID) -> None:
+def list_failed() -> list[WebhookEvent]:
+    """Return the events that were set aside after their last attempt, oldest first; for staff."""
+    with system_context(reason="list webhook events that failed"):
+        return list(WebhookEvent.objects.filter(status=WebhookStatus.FAILED).order_by("id"))
+
+
+def get_event(*, stripe_event_id: str) -> WebhookEvent:
+    """Return a stored event by its id at Stripe, for staff; raises WebhookEventNotFound."""
+    with system_context(reason="look up a webhook event"):
+        event = WebhookEvent.objects.filter(stripe_event_id=stripe_event_id).first()
+    if event is None:
+        raise WebhookEventNotFound
+    return event
+
+
+def replay(*, event_id: UUID, actor_id: UUID | None) -> None:
     """Apply an event again, for staff: one that failed, or one that was applied, which changes nothing.
+
+    `actor_id` is None for whoever asks from a shell of the service.
 
     Raises WebhookEventNotFound, WebhookEventForgotten.
     """
@@ -151,7 +168,7 @@ def forget_old() -> int:
 
 def _set_back(event: WebhookEvent, error: Exception) -> None:
     last = event.attempts >= MOST_ATTEMPTS
-    metrics.processed.of(metrics.known(event.event_type), "given_up" if last else "set_back").inc()
+    metrics.processed.of(event.event_type, "given_up" if last else "set_back").inc()
     pause = min(FIRST_PAUSE * 2 ** (event.attempts - 1), LONGEST_PAUSE)
     # Only while it is ours: a finished event is never set back.
     WebhookEvent.objects.filter(id=event.id, status=WebhookStatus.PROCESSING, attempts=event.attempts).update(

@@ -1,4 +1,4 @@
-"""What customers have Stripe do to what they have bought: end it, keep it, manage it in the portal."""
+"""What customers have Stripe do to what they have bought: end it, keep it."""
 
 from typing import Any
 
@@ -45,18 +45,6 @@ def keep(*, subscription_id: str, idempotency_key: str) -> StripeSubscription:
     if now.get("cancel_at"):
         return _update(subscription_id, {"cancel_at": ""}, idempotency_key)
     return subscription_from(now)
-
-
-def open_portal(*, customer_id: str, return_url: str, idempotency_key: str) -> str:
-    """Return the address of the customer's portal, good for a few minutes."""
-    session = client.write(
-        lambda stripe, options: stripe.v1.billing_portal.sessions.create(
-            {"customer": customer_id, "return_url": return_url}, options
-        ),
-        idempotency_key=idempotency_key,
-        patience=client.SOMEBODY_WAITS,
-    )
-    return session.url
 
 
 def _retrieve(subscription_id: str) -> dict[str, Any]:

@@ -17,6 +17,15 @@ def create_customer(*, organization_id: UUID, name: str, email: str, idempotency
     return customer.id
 
 
+def note_purchase(*, customer_id: str, metadata: dict[str, str], idempotency_key: str) -> None:
+    """Say at the customer who is buying which plan; raises NotAtStripe when it has been deleted."""
+    client.write(
+        lambda stripe, options: stripe.v1.customers.update(customer_id, {"metadata": metadata}, options),
+        idempotency_key=idempotency_key,
+        patience=client.SOMEBODY_WAITS,
+    )
+
+
 def ensure_price(*, lookup_key: str, product_name: str, amount_cents: int, currency: str, interval: str) -> str:
     """Return the id of the active price with this lookup key, creating product and price when there is none.
 

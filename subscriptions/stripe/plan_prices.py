@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from subscriptions.stripe import client
+from subscriptions.stripe.errors import RefusedByStripe
 from subscriptions.stripe.shapes import StripeSubscription, subscription_from
 from subscriptions.stripe.shapes.fields import time_of
 
@@ -30,11 +31,12 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Change:
-    """How a subscription stands after a change of price, and where the payment can be made that it still waits for."""
+class Standing:
+    """How a subscription stands: its one item, and what is to be paid for a change of price that still waits for it."""
 
     subscription: StripeSubscription
-    is_pending: bool
+    item_id: str
+    invoice_id: str
     pay_at: str
 
 
@@ -57,22 +59,49 @@ def preview(*, subscription_id: str, price_id: str, now: bool, at: datetime) -> 
     )
 
 
-def change(*, subscription_id: str, price_id: str, behavior: dict[str, str], idempotency_key: str) -> Change:
+def look(*, subscription_id: str) -> Standing:
+    """Return how a subscription stands now; raises NotAtStripe, PaymentProviderUnavailable."""
+    found = _retrieve(subscription_id)
+    latest = found.get("latest_invoice")
+    invoice: dict[str, Any] = latest if isinstance(latest, dict) and found.get("pending_update") is not None else {}
+    return Standing(
+        subscription_from(found),
+        item_id=found["items"]["data"][0]["id"],
+        invoice_id=invoice.get("id") or "",
+        pay_at=invoice.get("hosted_invoice_url") or "",
+    )
+
+
+def change(
+    *, subscription_id: str, item_id: str, price_id: str, behavior: dict[str, str], idempotency_key: str
+) -> Standing:
     """Give a subscription another price, billed as `behavior` says; return how it then stands.
 
     The key makes it happen once; how it stands is asked anew, since an answer that is repeated may be old.
     """
-    wanted: Any = {"items": [{"id": _item_of(subscription_id), "price": price_id}], **behavior}
+    wanted: Any = {"items": [{"id": item_id, "price": price_id}], **behavior}
     client.write(
         lambda stripe, options: stripe.v1.subscriptions.update(subscription_id, wanted, options),
         idempotency_key=idempotency_key,
         patience=client.SOMEBODY_WAITS,
     )
-    after = _retrieve(subscription_id)
-    latest = after.get("latest_invoice")
-    pay_at = latest.get("hosted_invoice_url") if isinstance(latest, dict) else ""
-    is_pending = after.get("pending_update") is not None
-    return Change(subscription_from(after), is_pending, (pay_at or "") if is_pending else "")
+    return look(subscription_id=subscription_id)
+
+
+def withdraw(*, subscription_id: str, idempotency_key: str) -> bool:
+    """Take back a change of price that still waits to be paid; return whether there was one."""
+    invoice_id = look(subscription_id=subscription_id).invoice_id
+    if not invoice_id:
+        return False
+    try:
+        client.write(
+            lambda stripe, options: stripe.v1.invoices.void_invoice(invoice_id, {}, options),
+            idempotency_key=idempotency_key,
+            patience=client.SOMEBODY_WAITS,
+        )
+    except RefusedByStripe:  # it has just been paid, or voided by somebody else
+        return False
+    return True
 
 
 def _retrieve(subscription_id: str) -> dict[str, Any]:
@@ -84,8 +113,7 @@ def _retrieve(subscription_id: str) -> dict[str, Any]:
 
 def _item_of(subscription_id: str) -> str:
     """Return the id of the one item that our subscriptions have."""
-    item_id: str = _retrieve(subscription_id)["items"]["data"][0]["id"]
-    return item_id
+    return look(subscription_id=subscription_id).item_id
 
 
 def _line(line: dict[str, Any]) -> Line:

@@ -1,11 +1,12 @@
 """What Stripe's objects look like now; raises NotAtStripe, PaymentProviderUnavailable."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from subscriptions.stripe import client
+from subscriptions.stripe.client import Patience
 from subscriptions.stripe.shapes import (
     StripeCharge,
     StripeDispute,
@@ -19,13 +20,16 @@ from subscriptions.stripe.shapes import (
 from subscriptions.stripe.shapes.fields import id_of
 
 PAGE = 100
+TYPES_AT_ONCE = 20
+"""How many types of events Stripe may be asked for in one list; it takes names only, no patterns."""
 
 
-def fetch_subscription(*, subscription_id: str) -> StripeSubscription:
+def fetch_subscription(*, subscription_id: str, patience: Patience = client.NOBODY_WAITS) -> StripeSubscription:
     """Return a subscription as it stands at Stripe now, with its latest invoice."""
     return subscription_from(
         client.read(
-            lambda stripe: stripe.v1.subscriptions.retrieve(subscription_id, {"expand": ["latest_invoice"]})
+            lambda stripe: stripe.v1.subscriptions.retrieve(subscription_id, {"expand": ["latest_invoice"]}),
+            patience=patience,
         ).to_dict()
     )
 
@@ -61,7 +65,7 @@ def find_invoice_of(*, charge: StripeCharge) -> str | None:
 def list_payments(*, subscription_id: str) -> list[str]:
     """Return the ids of the payment intents that paid something for a subscription."""
     found: list[str] = []
-    for invoice in _pages(
+    for invoice in pages(
         lambda page: lambda stripe: stripe.v1.invoices.list({"subscription": subscription_id, **page})
     ):
         if not invoice.get("amount_paid"):
@@ -80,7 +84,7 @@ def _intents_of(invoice_id: str) -> list[str]:
 
 def list_subscriptions() -> Iterator[StripeSubscription]:
     """Return every subscription there is, ended ones included, each with its latest invoice."""
-    listed = _pages(
+    listed = pages(
         lambda page: (
             lambda stripe: stripe.v1.subscriptions.list({"status": "all", "expand": ["data.latest_invoice"], **page})
         )
@@ -88,15 +92,21 @@ def list_subscriptions() -> Iterator[StripeSubscription]:
     return (subscription_from(one) for one in listed)
 
 
-def list_events(*, types: list[str], since: datetime) -> Iterator[dict[str, Any]]:
-    """Return the events of these types since a moment, newest first, as they would be posted; 30 days are kept."""
+def list_events(*, types: Sequence[str], since: datetime) -> Iterator[dict[str, Any]]:
+    """Return the events of these types since a moment, as they would be posted; Stripe keeps them for 30 days."""
     span: Any = {"gte": int(since.timestamp())}
-    listed = _pages(lambda page: lambda stripe: stripe.v1.events.list({"types": types, "created": span, **page}))
-    # The SDK makes numbers of what travels as text ("2900.5"); as text it is what would have been posted.
-    return (json.loads(json.dumps(event, default=str)) for event in listed)
+    for first in range(0, len(types), TYPES_AT_ONCE):
+        asked = list(types[first : first + TYPES_AT_ONCE])
+        for event in pages(_listing({"types": asked, "created": span})):
+            # The SDK makes numbers of what travels as text ("2900.5"); as text it is what would have been posted.
+            yield json.loads(json.dumps(event, default=str))
 
 
-def _pages(asked: Any) -> Iterator[dict[str, Any]]:
+def _listing(wanted: dict[str, Any]) -> Any:
+    return lambda page: lambda stripe: stripe.v1.events.list({**wanted, **page})
+
+
+def pages(asked: Any) -> Iterator[dict[str, Any]]:
     """Walk a list of Stripe's page by page; each page is a request of its own, with its own retries."""
     page: dict[str, Any] = {"limit": PAGE}
     while True:

@@ -98,10 +98,15 @@ def _environment(servers: Servers) -> dict[str, str]:
     }
 
 
+def migrators_environment() -> dict[str, str]:
+    """Return the environment of a deployment's commands."""
+    return {**os.environ, "DATABASE_URL": current().postgres.url("migrator")}
+
+
 def _bootstrap(servers: Servers) -> None:
     """Prepare the database the way a deployment does, as the migrator; tests then run as the app role."""
     _wait_for(f"{servers.stripe_url}/health")
-    environ = {**os.environ, "DATABASE_URL": servers.postgres.url("migrator")}
+    environ = migrators_environment()
     command = [sys.executable, "manage.py", "bootstrap", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:

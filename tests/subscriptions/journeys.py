@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from typing import Any
 
 from subscriptions.event_types import EVENT_TYPES
@@ -45,7 +44,7 @@ class Recording:
         """Return whether it is of this journey, and of a kind that our endpoint asks for."""
         about = json.dumps(event["data"]["object"])
         is_ours = self.subscription_id in about or self.customer_id in about
-        return is_ours and any(fnmatch(event["type"], kind) for kind in EVENT_TYPES)
+        return is_ours and event["type"] in EVENT_TYPES
 
 
 @contextmanager

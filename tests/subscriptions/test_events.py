@@ -40,11 +40,11 @@ def make_due() -> None:
 @contextmanager
 def unknown_price() -> Iterator[None]:
     """Let no plan have the price that was bought; plans outlive a test, so theirs is put back."""
-    as_owner("update subscriptions_plan set stripe_price_id = stripe_price_id || '_other' where slug = 'starter'")
+    as_owner("update subscriptions_planprice set stripe_price_id = stripe_price_id || '_other'")
     try:
         yield
     finally:
-        as_owner("update subscriptions_plan set stripe_price_id = replace(stripe_price_id, '_other', '')")
+        as_owner("update subscriptions_planprice set stripe_price_id = replace(stripe_price_id, '_other', '')")
 
 
 class TestLicence:

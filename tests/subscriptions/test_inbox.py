@@ -1,8 +1,11 @@
 """The inbox of Stripe's events beyond receiving: replays, forgetting, other modes and other versions."""
 
+import io
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from rest_framework.test import APIClient
 
 from config.kernel.ids import new_id
@@ -51,6 +54,30 @@ class TestReplay:
     def test_needs_an_event_that_is_there(self) -> None:
         with pytest.raises(WebhookEventNotFound):
             webhooks.replay(event_id=new_id(), actor_id=new_id())
+
+    def test_by_command_lists_what_failed_and_applies_what_is_named_or_all(self) -> None:
+        bad, worse, good = (anew(NEWS) for _ in range(3))
+        tell(bad, worse, good)
+        run_jobs()
+        failed = [bad["id"], worse["id"]]
+        as_owner("update subscriptions_webhookevent set status = 'failed' where stripe_event_id = any(%s)", failed)
+        listed = self.command()
+        assert [line.split()[0] for line in listed.splitlines()] == [*failed, "2"]
+        assert self.command(bad["id"]).startswith(bad["id"])
+        run_jobs()
+        assert self.command().startswith(worse["id"])
+        self.command("--all")
+        run_jobs()
+        assert self.command() == "0 events were set aside\n"
+        with pytest.raises(CommandError, match="no such webhook event"):
+            self.command("evt_none")
+
+    def command(self, *arguments: str) -> str:
+        """Run it as the worker; return what it prints."""
+        printed = io.StringIO()
+        with as_role("worker"):
+            call_command("replay_webhooks", *arguments, stdout=printed)
+        return printed.getvalue()
 
 
 class TestForgetting:

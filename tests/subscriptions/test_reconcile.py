@@ -60,7 +60,7 @@ def lines(run: Any, made: dict[str, str]) -> set[tuple[str, str, str, str]]:
     return {
         (names[line["subscription"]], line["field"], line["ours"], line["theirs"])
         for line in run.report
-        if line["subscription"] in names and line["field"] != "price"
+        if line["subscription"] in names and line["field"] != "plan"
     }
 
 
@@ -88,12 +88,12 @@ class TestMissedDay:
             ("leaves", "status", "trialing", "canceled"),
         }
         assert any(
-            line["field"] == "price" and line["subscription"] == customers.made["upgrades"] for line in run.report
+            line["field"] == "plan" and line["subscription"] == customers.made["upgrades"] for line in run.report
         )
         run_jobs()
         assert customers.licenses() == AS_AT_STRIPE
         audited = as_owner("select data->>'field' from users_auditentry where action = 'BILLING_DRIFT_REPAIRED'")
-        assert sorted(row[0] for row in audited) == ["price", "status", "subscription"]
+        assert sorted(row[0] for row in audited) == ["plan", "status", "subscription"]
         with as_role("worker"):
             assert lines(reconcile.compare(repair=True), customers.made) == set()
 

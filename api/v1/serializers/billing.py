@@ -62,7 +62,10 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         source="pending_plan.slug",
         read_only=True,
         allow_null=True,
-        help_text="The plan it changes to: at `pending_plan_at`, or, where that is null, once it is paid.",
+        help_text=(
+            "The plan it changes to: at `pending_plan_at`, or, where that is null, once it is paid, "
+            "which it can be until `pending_plan_expires_at`."
+        ),
     )
 
     class Meta:
@@ -78,6 +81,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "trial_end",
             "pending_plan",
             "pending_plan_at",
+            "pending_plan_expires_at",
             "cancel_at_period_end",
             "cancel_at",
             "ended_at",

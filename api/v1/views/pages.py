@@ -1,5 +1,7 @@
 """Where Checkout sends people back to: pages for browsers, JSON for programs (by Accept)."""
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -24,6 +26,13 @@ class CheckoutPageViewSet(ApiViewSet):
 
     permission_classes = [AllowAny]
     renderer_classes = [JSONRenderer, TemplateHTMLRenderer]
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Keep every answer, refusals too, out of caches, and its address, which holds an id, out of referrers."""
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in PRIVATE.items():
+            finished[name] = value
+        return finished
 
     @extend_schema(
         summary="See how a checkout came out",
@@ -52,7 +61,7 @@ class CheckoutPageViewSet(ApiViewSet):
         if request.accepted_renderer.format == "html":
             tries = _number(request.query_params.get("tries"))
             data |= {"tries": tries + 1, "session_id": session_id, "give_up": tries >= MOST_REFRESHES}
-        return Response(data, template_name="api/checkout_success.html", headers=PRIVATE)
+        return Response(data, template_name="api/checkout_success.html")
 
     @extend_schema(
         summary="Come back from a checkout that was left",
@@ -61,7 +70,7 @@ class CheckoutPageViewSet(ApiViewSet):
     @action(detail=False, methods=["get"])
     def cancel(self, request: Request) -> Response:
         """Say that nothing was bought."""
-        return Response({"status": "canceled"}, template_name="api/checkout_cancel.html", headers=PRIVATE)
+        return Response({"status": "canceled"}, template_name="api/checkout_cancel.html")
 
 
 def _number(text: str | None) -> int:

@@ -101,7 +101,8 @@ class SubscriptionViewSet(ApiViewSet):
         description=(
             "A dearer plan applies as soon as the difference is paid, which is tried at once; while it waits to be "
             "paid, the present plan goes on. A cheaper one applies when the period ends, and until then can be taken "
-            "back by asking for the present plan. Refused while more seats are held than the new plan has."
+            "back by asking for the present plan. Refused while more seats are held than the new plan has. Of two who "
+            "ask for different plans at the same moment, one is told 409 `other_plan_change`."
         ),
         parameters=[ORGANIZATION_HEADER],
         request=shapes.ChangePlanSerializer,
@@ -115,6 +116,8 @@ class SubscriptionViewSet(ApiViewSet):
                 failures.SubscriptionEnding,
                 failures.SubscriptionNotChangeable,
                 failures.PlanChangeUnderWay,
+                failures.OtherPlanChange,
+                failures.PaymentDeclined,
                 failures.PaymentProviderUnavailable,
                 *NOT_ADMITTED,
                 PermissionDenied,

@@ -10,7 +10,10 @@ from subscriptions.stripe.shapes.invoice import StripeInvoice, invoice_from
 
 @dataclass(frozen=True)
 class StripeSubscription:
-    """What we use of a subscription; times are UTC, and `cancel_at` is when it is to end."""
+    """What we use of a subscription; times are UTC, and `cancel_at` is when it is to end.
+
+    `pending_price_id` is the price that it gets once its latest invoice is paid, if it is until `pending_expires_at`.
+    """
 
     id: str
     customer_id: str
@@ -25,6 +28,8 @@ class StripeSubscription:
     ended_at: datetime | None
     latest_invoice: StripeInvoice | None
     metadata: dict[str, str]
+    pending_price_id: str | None
+    pending_expires_at: datetime | None
 
 
 def subscription_from(data: dict[str, Any]) -> StripeSubscription:
@@ -38,6 +43,8 @@ def subscription_from(data: dict[str, Any]) -> StripeSubscription:
     # Flexible billing and the portal set only `cancel_at`, the API and the dashboard may set only the boolean.
     leaving = bool(data.get("cancel_at_period_end") or data.get("cancel_at"))
     latest = data.get("latest_invoice")
+    pending: dict[str, Any] = data.get("pending_update") or {}
+    pending_items = pending.get("subscription_items") or [{}]
     return StripeSubscription(
         id=data["id"],
         customer_id=id_of(data["customer"]) or "",
@@ -52,4 +59,6 @@ def subscription_from(data: dict[str, Any]) -> StripeSubscription:
         ended_at=time_of(data.get("ended_at")),
         latest_invoice=invoice_from(latest) if isinstance(latest, dict) else None,
         metadata=dict(data.get("metadata") or {}),
+        pending_price_id=id_of(pending_items[0].get("price") or pending_items[0].get("plan")),
+        pending_expires_at=time_of(pending.get("expires_at")),
     )

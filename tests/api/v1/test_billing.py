@@ -141,9 +141,20 @@ class TestCheckoutSuccess:
             assert key not in self.page(client, session, Accept="text/html").content.decode()
         assert self.page(ada.api, session).json()["license_key"] == key
 
+    def test_counts_the_hour_from_the_payment_however_late_the_news_of_it_is(self, ada: Customer) -> None:
+        session_id, told = pay(ada)
+        for event in told:
+            tell({**event, "created": event["created"] - 3700})
+        run_jobs()
+        late = APIClient().get(f"/api/v1/checkout/success?session_id={session_id}").json()
+        assert (late["status"], late["license_key"]) == ("complete", None)
+        assert ada.api.get(f"/api/v1/checkout/success?session_id={session_id}").json()["license_key"]
+
     def test_of_an_unknown_session_is_not_found(self, api: APIClient) -> None:
         for session in ["", "cs_test_unknown", "x" * 3000, "'--", "%F0%9F%92%A9"]:
-            refused(self.page(api, session), 404, "checkout_not_found")
+            answer = self.page(api, session)
+            refused(answer, 404, "checkout_not_found")
+            assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
 
     def test_with_a_bad_token_is_401_and_not_an_anonymous_answer(self, api: APIClient) -> None:
         refused(self.page(api, "x", Authorization="Bearer nonsense"), 401, "authentication_failed")

@@ -39,6 +39,20 @@ def payable(customer: Customer) -> list[str]:
     return [one["id"] for one in call("GET", f"checkout/sessions?customer={known}&status=open&limit=100")["data"]]
 
 
+class TestMetadata:
+    def test_of_whose_and_which_plan_it_is_stands_on_session_subscription_and_customer(self, ada: Customer) -> None:
+        ((plan,),) = as_owner("select id::text from subscriptions_plan where slug = 'pro'")
+        wanted = {"organization_id": ada.organization_id, "user_id": ada.user_id, "plan_id": plan}
+        session_id, told = pay(ada, plan="pro")
+        session = call("GET", f"checkout/sessions/{session_id}")
+        for one in (
+            session,
+            call("GET", f"subscriptions/{subscription_of(told)}"),
+            call("GET", f"customers/{session['customer']}"),
+        ):
+            assert wanted.items() <= one["metadata"].items(), one["object"]
+
+
 class TestTwoTabs:
     def test_of_one_plan_lead_to_one_page(self, ada: Customer) -> None:
         first, second = checkout(ada), checkout(ada)

@@ -1,5 +1,8 @@
 """/subscriptions, /invoices and /billing/portal: what a customer sees, ends, keeps, and who may."""
 
+import re
+import urllib.parse
+import urllib.request
 from typing import Any
 
 import pytest
@@ -145,6 +148,26 @@ class TestPortal:
         answer = ada.api.post("/api/v1/billing/portal")
         assert (answer.status_code, "/p/session/" in answer.json()["portal_url"]) == (201, True)
 
+    def test_ends_it_with_its_period_and_offers_no_other_plan(self, ada: Customer) -> None:
+        url = ada.api.post("/api/v1/billing/portal").json()["portal_url"]
+        with urllib.request.urlopen(url, timeout=5) as page:
+            buttons = re.findall(r'name="action" value="(\w+)"', page.read().decode())
+        assert sorted(buttons) == ["cancel", "card"]
+        form = urllib.parse.urlencode({"action": "cancel", "subscription": mine(ada)["stripe_subscription_id"]})
+        urllib.request.urlopen(url, form.encode(), timeout=5).close()
+        hear()
+        assert (mine(ada)["status"], mine(ada)["cancel_at"]) == ("trialing", mine(ada)["current_period_end"])
+
+    @pytest.mark.parametrize("stripe_id", ["bpc_gone", None])
+    def test_is_503_as_long_as_it_is_not_set_up(self, ada: Customer, stripe_id: str | None) -> None:
+        ((known,),) = as_owner("select stripe_id from subscriptions_stripeobject")
+        as_owner("update subscriptions_stripeobject set stripe_id = coalesce(%s, ''), name = %s", stripe_id,
+                 "billing_portal" if stripe_id else "none")  # fmt: skip
+        try:
+            refused(quiet(ada.api).post("/api/v1/billing/portal"), 503, "payment_provider_unavailable")
+        finally:
+            as_owner("update subscriptions_stripeobject set stripe_id = %s, name = 'billing_portal'", known)
+
     def test_is_refused_before_anything_was_bought(self) -> None:
         customer = journey.sign_up()
         run_jobs()
@@ -170,7 +193,7 @@ class TestStatements:
             ada.api.get(address)
         with statements(5):
             ada.api.get("/api/v1/invoices")
-        with statements(5):
+        with statements(6):
             ada.api.post("/api/v1/billing/portal")
         with statements(7):
             ada.api.post(f"{address}/cancel")

@@ -118,6 +118,41 @@ class TestPendingUpdate:
         assert standin.sdk.v1.invoices.retrieve(invoice.id).status == "void"
         receiver.wait(lambda: happened[-1] in receiver.types(subscription.id))
 
+    def test_is_replaced_by_the_next_one_whose_invoice_alone_can_be_paid(self, standin: Standin) -> None:
+        subscription = subscribe(standin)
+        card(standin, subscription, "declined")
+        upgrade(standin, subscription, 9900, **PENDING)
+        first = latest_invoice(standin, subscription)
+        replaced = upgrade(standin, subscription, 29_900, **PENDING)
+        assert replaced.pending_update is not None
+        assert replaced.pending_update.subscription_items is not None
+        assert [item.price.unit_amount for item in replaced.pending_update.subscription_items] == [29_900]
+        assert standin.sdk.v1.invoices.retrieve(first.id).status == "void"
+        invoice = latest_invoice(standin, subscription)
+        assert HTTP.post(str(invoice.hosted_invoice_url), data={"action": "pay"}).status_code == 303
+        assert price_of(read(standin, subscription)) == 29_900
+        # Credit for the old plan and charge for the new one, once.
+        assert invoice.amount_due == pytest.approx(27_000, abs=50)
+
+    def test_is_taken_back_by_voiding_its_invoice(self, standin: Standin, receiver: Receiver) -> None:
+        subscription = subscribe(standin)
+        card(standin, subscription, "declined")
+        upgrade(standin, subscription, 9900, **PENDING)
+        standin.sdk.v1.invoices.void_invoice(latest_invoice(standin, subscription).id)
+        kept = read(standin, subscription)
+        assert (price_of(kept), kept.pending_update) == (2900, None)
+        expired = "customer.subscription.pending_update_expired"
+        receiver.wait(lambda: expired in receiver.types(subscription.id))
+
+    def test_does_not_outlast_the_period(self, standin: Standin) -> None:
+        subscription = subscribe(standin)
+        _, ends = period(subscription)
+        advance(standin, subscription, seconds=ends - int(standin.control("clock", advance=1)["now"]) - 2 * HOUR)
+        card(standin, subscription, "declined")
+        waiting = upgrade(standin, subscription, 9900, **PENDING)
+        assert waiting.pending_update is not None
+        assert waiting.pending_update.expires_at == ends
+
     def test_goes_with_nothing_else(self, standin: Standin) -> None:
         with pytest.raises(stripe.InvalidRequestError) as refusal:
             upgrade(standin, subscribe(standin), 9900, **PENDING, metadata={"a": "1"})

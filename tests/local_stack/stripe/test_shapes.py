@@ -97,6 +97,14 @@ PARAMS = {
     "GET /v1/disputes/<dispute>": "_dispute_retrieve_params.DisputeRetrieveParams",
     "POST /v1/disputes/<dispute>": "_dispute_update_params.DisputeUpdateParams",
     "POST /v1/disputes/<dispute>/close": "_dispute_close_params.DisputeCloseParams",
+    "POST /v1/billing_portal/configurations": "billing_portal._configuration_create_params.ConfigurationCreateParams",
+    "GET /v1/billing_portal/configurations": "billing_portal._configuration_list_params.ConfigurationListParams",
+    "GET /v1/billing_portal/configurations/<configuration>": (
+        "billing_portal._configuration_retrieve_params.ConfigurationRetrieveParams"
+    ),
+    "POST /v1/billing_portal/configurations/<configuration>": (
+        "billing_portal._configuration_update_params.ConfigurationUpdateParams"
+    ),
     "POST /v1/billing_portal/sessions": "billing_portal._session_create_params.SessionCreateParams",
     "GET /v1/events": "_event_list_params.EventListParams",
     "GET /v1/events/<event>": "_event_retrieve_params.EventRetrieveParams",

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from tests.local_stack.stripe.receiver import Receiver
-from tests.local_stack.stripe.standin import HTTP, Standin, checkout, plan, subscribe
+from tests.local_stack.stripe.standin import Standin, checkout, plan, subscribe
 
 
 def last_update(standin: Standin, subscription: str) -> stripe.Event:
@@ -177,35 +177,3 @@ class TestLists:
         assert invoices[0].parent is not None
         assert invoices[0].parent.subscription_details is not None
         assert invoices[0].parent.subscription_details.subscription == first
-
-
-class TestPortal:
-    def test_cancels_as_flexible_billing_does_by_moment_only(self, standin: Standin) -> None:
-        subscription = subscribe(standin)
-        portal = standin.sdk.v1.billing_portal.sessions.create(
-            {"customer": str(subscription.customer), "return_url": "http://product.test/back"}
-        )
-        page = HTTP.get(portal.url)
-        assert page.status_code == 200
-        assert "Starter" in page.text
-        assert "http://product.test/back" in page.text
-        done = HTTP.post(portal.url, data={"action": "cancel", "subscription": subscription.id})
-        assert (done.status_code, done.headers["Location"]) == (303, portal.url)
-        ending = standin.sdk.v1.subscriptions.retrieve(subscription.id)
-        assert ending.cancel_at == subscription["items"].data[0].current_period_end
-        assert ending.cancel_at_period_end is False
-        HTTP.post(portal.url, data={"action": "keep", "subscription": subscription.id})
-        assert standin.sdk.v1.subscriptions.retrieve(subscription.id).cancel_at is None
-
-    def test_replaces_the_card(self, standin: Standin) -> None:
-        subscription = subscribe(standin)
-        portal = standin.sdk.v1.billing_portal.sessions.create({"customer": str(subscription.customer)})
-        assert HTTP.post(portal.url, data={"action": "card", "card": "gold"}).status_code == 400
-        assert HTTP.post(portal.url, data={"action": "card", "card": "declined"}).status_code == 303
-        assert 'value="declined" selected' in HTTP.get(portal.url).text
-
-    def test_touches_no_other_customers_subscription(self, standin: Standin) -> None:
-        mine, theirs = subscribe(standin), subscribe(standin)
-        portal = standin.sdk.v1.billing_portal.sessions.create({"customer": str(mine.customer)})
-        assert HTTP.post(portal.url, data={"action": "cancel", "subscription": theirs.id}).status_code == 400
-        assert standin.sdk.v1.subscriptions.retrieve(theirs.id).cancel_at is None

@@ -1,4 +1,4 @@
-"""Makes a deployment ready to serve: migrates, creates missing keys, syncs plans, makes a first platform admin."""
+"""Makes a deployment ready to serve: migrates, creates missing keys, syncs plans and portal, makes a first admin."""
 
 import json
 import secrets
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             keyring(purpose)  # raises when a folder of KEYS_DIR is empty: better here than at the first request
         platform_keys.create_first()
         call_command("sync_plans")
+        call_command("sync_portal")
         password = secrets.token_urlsafe(15) + "aA1"
         made = call_command("create_platform_admin", options["admin_email"], password=password)
         result = {"admin_email": options["admin_email"], "admin_password": password if made == "created" else None}

@@ -25,6 +25,9 @@ def list_all(ctx: Context, params: dict[str, Any]) -> Json:
     """Events of the last 30 days, newest first; with `ending_before` the page next to the cursor."""
     if "type" in params and "types" in params:
         raise invalid("You may only specify one of these parameters: type, types.", param="types")
+    for name in params.get("types", ()):
+        if "*" in name:  # only `type` takes a group
+            raise invalid(f"Invalid event type: {name}", param="types")
     filters = Filter()
     _match_types(filters, [params["type"]] if "type" in params else params.get("types"))
     filters.within("created", {"gte": ctx.now - KEPT_SECONDS})

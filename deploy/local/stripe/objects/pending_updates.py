@@ -9,10 +9,11 @@ WAITS_SECONDS = 23 * 3600
 
 
 def begin(ctx: Context, subscription: Json, items: Json, invoice: str) -> Json:
-    """The subscription stays as it is, and remembers what it shall become."""
+    """The subscription stays as it is, and remembers what it shall become: at most until its period or trial ends."""
+    ends = [item["current_period_end"] for item in subscription["items"]["data"]]
     pending: Json = {
         "billing_cycle_anchor": None,
-        "expires_at": ctx.now + WAITS_SECONDS,
+        "expires_at": min(ctx.now + WAITS_SECONDS, *ends),
         "subscription_items": items["data"],
         "trial_end": None,
         "trial_from_plan": None,

@@ -70,7 +70,13 @@ def prorated(ctx: Context, doc: Json, params: dict[str, Any]) -> tuple[Json, lis
 
 
 def _bill_now(ctx: Context, doc: Json, changes: Json, made: list[Json], behaviour: str) -> Json:
-    """An invoice over the difference, at once; the change waits for its payment only if it shall."""
+    """An invoice over the difference, at once; the change waits for its payment only if it shall.
+
+    What waited before is given up, and its invoice with it: this takes its place.
+    """
+    if doc["pending_update"] is not None:
+        dunning.end_pending_update(ctx, doc)
+        doc = ctx.get("subscription", doc["id"])
     invoice_items.save(ctx, made)
     waiting = invoice_items.pending(ctx, doc["id"])
     customer = ctx.get("customer", doc["customer"])

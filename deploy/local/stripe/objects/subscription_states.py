@@ -37,6 +37,7 @@ def end(ctx: Context, doc: Json, *, reason: str | None = None) -> Json:
         "canceled_at": doc["canceled_at"] or ctx.now,
         "ended_at": ctx.now,
         "pause_collection": None,
+        "pending_update": None,
         "status_details": None,
     }
     return ctx.change(doc, changes, event="customer.subscription.deleted")

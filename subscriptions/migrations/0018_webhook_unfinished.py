@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False  # an index made concurrently stops no writer meanwhile
-    dependencies = [("subscriptions", "0015_plan_changes")]
+    dependencies = [("subscriptions", "0017_prices_and_portal")]
 
     operations = [
         AddIndexConcurrently(
