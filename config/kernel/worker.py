@@ -66,6 +66,8 @@ async def rescue(app: App) -> None:
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
         try:
             if job.attempts + 1 >= MOST_RUNS:
+                logger.error("job %s (%s) is given up: its worker died at each of %s runs", job.id, job.task_name,
+                             MOST_RUNS)  # fmt: skip
                 await manager.finish_job(job, status=Status.FAILED, delete_job=False)
             else:
                 await manager.retry_job(job)

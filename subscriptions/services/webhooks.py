@@ -78,12 +78,18 @@ def store(*, event: StripeEvent, payload: dict[str, Any]) -> bool:
 
 def process(*, event_id: UUID) -> None:
     """Apply one event if it is due and nobody else is at it; a failure leaves it due again later, then `failed`."""
-    claimed = WebhookEvent.objects.filter(
+    due = WebhookEvent.objects.filter(
         id=event_id,
         status__in=[WebhookStatus.PENDING, WebhookStatus.PROCESSING],
         next_attempt_at__lte=Now(),
-    ).update(status=WebhookStatus.PROCESSING, attempts=F("attempts") + 1, next_attempt_at=Now() + PROCESSING_AT_MOST)
+    )
+    claimed = due.filter(attempts__lt=MOST_ATTEMPTS).update(
+        status=WebhookStatus.PROCESSING, attempts=F("attempts") + 1, next_attempt_at=Now() + PROCESSING_AT_MOST
+    )
     if not claimed:
+        # Nobody lived to set it back after its last attempt: it would go on killing workers for ever.
+        if due.update(status=WebhookStatus.FAILED, error="the worker died, or took too long, at the last attempt"):
+            logger.error("webhook event %s is given up: no worker survived its last attempt", event_id)
         return
     event = WebhookEvent.objects.get(id=event_id)
     try:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,16 +15,20 @@ from urllib.parse import urlsplit
 import psycopg
 from procrastinate.contrib.django import app
 
+from deploy.local.sendgrid.server import Sink
 from subscriptions.services import event_sweep, webhooks
 from subscriptions.stripe.shapes import event_from
+from tests.emails.sendgrid import sending_to_sink
 from tests.plugins import servers
 from tests.subscriptions.journeys import Json, Recording
 
+# Rows are deleted one by one: there are few, and a truncation of so many tables takes longer than all the rest.
 _RESET = """
-truncate licenses_signedfile, licenses_licensesession, licenses_activation, licenses_license,
-  subscriptions_invoice, subscriptions_billingflag, subscriptions_webhookevent, subscriptions_reconcilerun,
-  emails_emaillog, emails_mailboxmessage, procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers;
 update subscriptions_checkoutsession set status = 'open', subscription_id = null, completed_at = null;
+delete from licenses_signedfile; delete from licenses_licensesession; delete from licenses_activation;
+delete from licenses_license; delete from subscriptions_invoice; delete from subscriptions_billingflag;
+delete from subscriptions_webhookevent; delete from subscriptions_reconcilerun; delete from emails_emaillog;
+delete from procrastinate_events; delete from procrastinate_periodic_defers; delete from procrastinate_jobs;
 delete from subscriptions_subscription;
 update organizations_organization set status = 'active';
 update organizations_quota set used = 0 where name = 'licenses';
@@ -41,16 +46,24 @@ select json_build_object(
   'checkouts', (select json_agg(status) from subscriptions_checkoutsession),
   'flags', (select count(*) from subscriptions_billingflag),
   'events', (select json_agg(distinct status) from subscriptions_webhookevent),
+  'mails', (select json_agg(distinct status) from emails_emaillog),
   'jobs that failed', (select count(*) from procrastinate_jobs where status = 'failed'))
 """
+_AUDITED = "select action, count(*) from users_auditentry where occurred_at >= %s group by 1"
+_KEY = re.compile(r"CODITECT(?:-[0-9A-Z]{4}){5}")
 
 
 @dataclass
 class Outcome:
-    """What is left in the end: every row that counts, and the mails that reached the sink, by kind."""
+    """What is left in the end: every row that counts, what was audited, and what the mail provider has taken.
+
+    `mails` is how many of each kind it took, `keys` the licence keys that stood in them.
+    """
 
     state: Json
+    audited: Counter[str]
     mails: Counter[str]
+    keys: frozenset[str]
 
 
 @dataclass
@@ -81,6 +94,8 @@ def as_stripe(recording: Recording, settings: Any) -> Iterator[StripeOfTheDay]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body leave together: apart, each answer would wait for the other side's delayed acknowledgement.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             found = stripe.answer(self.path)
@@ -109,11 +124,14 @@ class Playback:
     recording: Recording
     stripe: StripeOfTheDay
     owner: psycopg.Connection[Any]
+    sink: Sink
     jobs: int = field(default=0)
+    deliveries: int = field(default=0)
+    began: Any = None
 
     def in_order(self) -> Outcome:
         """Tell everything once, as it happens."""
-        self.owner.execute(_RESET)
+        self._begin()
         for number, step in enumerate(self.recording.steps):
             self.stripe.step = number
             for event in step.events:
@@ -121,15 +139,18 @@ class Playback:
                 self._work(random.Random(0), twice=0)
         return self._outcome()
 
-    def afterwards(self, chance: random.Random | None) -> Outcome:
-        """Tell of the purchase, then of all the rest when it is over: in order, or shuffled, doubled and with gaps.
+    def when_it_is_over(self, chance: random.Random | None, *, purchase_in_time: bool) -> Outcome:
+        """Tell of the rest when all of it is over: in order, or shuffled, doubled and with gaps.
 
-        What never arrives is found by the hourly sweep.
+        Of the purchase too, unless that was told in time. What never arrives is found by the hourly sweep.
         """
-        self.owner.execute(_RESET)
-        purchase, *rest = self.recording.steps
-        last = len(rest)
-        for number, events in ((0, purchase.events), (last, [event for step in rest for event in step.events])):
+        self._begin()
+        steps = self.recording.steps
+        first = 1 if purchase_in_time else 0
+        last = len(steps) - 1
+        told = [(0, steps[0].events)] if purchase_in_time else []
+        told.append((last, [event for step in steps[first:] for event in step.events]))
+        for number, events in told:
             self.stripe.step = number
             if chance:
                 self._tell_in_disorder(events, chance)
@@ -141,20 +162,29 @@ class Playback:
         return self._outcome()
 
     def as_it_happens(self, chance: random.Random) -> Outcome:
-        """Tell of each step in disorder; what is held back comes a step later, or never and is found by the sweep."""
-        self.owner.execute(_RESET)
+        """Tell of each step in disorder; what is held back comes any number of steps later, or never.
+
+        The hourly sweep comes at any time, and in the end.
+        """
+        self._begin()
         held: list[Json] = []
         for number, step in enumerate(self.recording.steps):
             self.stripe.step = number
-            late = [event for event in step.events if chance.random() < 0.3]
-            now = held + [event for event in step.events if event not in late]
-            held = late
-            self._tell_in_disorder(now, chance)
+            waiting = held + step.events
+            held = [event for event in waiting if chance.random() < 0.3]
+            self._tell_in_disorder([event for event in waiting if event not in held], chance)
             self._work(chance, twice=0.2)
+            if chance.random() < 0.2:
+                self._find_what_was_missed(chance)
         self._tell_in_disorder(held, chance)
         self._work(chance, twice=0.2)
         self._find_what_was_missed(chance)
         return self._outcome()
+
+    def _begin(self) -> None:
+        self.owner.execute(_RESET)
+        self.sink.mails.clear()
+        ((self.began,),) = self.owner.execute("select clock_timestamp()").fetchall()
 
     def _tell_in_disorder(self, events: list[Json], chance: random.Random) -> None:
         arriving = [event for event in events if chance.random() > 0.15]
@@ -177,6 +207,7 @@ class Playback:
             self._tell(event)
 
     def _tell(self, event: Json) -> None:
+        self.deliveries += 1
         webhooks.store(event=event_from(event), payload=event)
 
     def _work(self, chance: random.Random, *, twice: float) -> None:
@@ -192,8 +223,10 @@ class Playback:
         for _, name, arguments in self._waiting(""):
             self._do(name, arguments)
         ((state,),) = self.owner.execute(_STATE).fetchall()
-        mails = self.owner.execute("select kind, count(*) from emails_mailboxmessage group by 1").fetchall()
-        return Outcome(state, Counter(dict(mails)))
+        audited = dict(self.owner.execute(_AUDITED, [self.began]).fetchall())
+        mails = [str(mail["body"]["custom_args"]["kind"]) for mail in self.sink.mails]
+        keys = frozenset(key for mail in self.sink.mails for key in _KEY.findall(mail["text"]))
+        return Outcome(state, Counter(audited), Counter(mails), keys)
 
     def _do(self, name: str, arguments: Json) -> None:
         self.jobs += 1
@@ -208,5 +241,9 @@ class Playback:
 def playing(recording: Recording, settings: Any) -> Iterator[Playback]:
     """Play a recording back."""
     url = servers.current().postgres.url("migrator")
-    with as_stripe(recording, settings) as stripe, psycopg.connect(url, autocommit=True) as owner:
-        yield Playback(recording, stripe, owner)
+    with (
+        as_stripe(recording, settings) as stripe,
+        sending_to_sink(settings) as sink,
+        psycopg.connect(url, autocommit=True) as owner,
+    ):
+        yield Playback(recording, stripe, owner, sink)

@@ -210,6 +210,16 @@ class TestFailure:
         make_due()
         assert events() == [("invoice.paid", "completed", 2)]
 
+    def test_of_every_worker_that_took_it_is_set_aside_in_the_end(self, told: list[Any]) -> None:
+        tell(*only(told, "invoice.paid"))
+        as_owner("update subscriptions_webhookevent set status = 'processing', attempts = 13")
+        make_due()
+        assert events() == [("invoice.paid", "completed", 14)]
+        as_owner("update subscriptions_webhookevent set status = 'processing', attempts = 14")
+        make_due()
+        assert events() == [("invoice.paid", "failed", 14)]
+        assert "the worker died" in as_owner("select error from subscriptions_webhookevent")[0][0]
+
     def test_of_news_about_nothing_of_ours_is_no_failure(self) -> None:
         news = {"created": 1, "livemode": False, "api_version": None}
         tell(anew(news, type="payout.paid", data={"object": {"id": "po_1"}}),

@@ -105,6 +105,8 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
+    # Head and body leave together: apart, each answer would wait for the other side's delayed acknowledgement.
+    wbufsize = -1
 
     def do_POST(self) -> None:
         self._serve()
