@@ -1,6 +1,6 @@
 """Ten million past sessions cost acquires and beats nothing: no index holds what a beat changes, past ones lie apart.
 
-The new ones are there before the old ones go, all concurrently (docs/adr/0008-session-history.md).
+The new ones are there before the old ones go, all concurrently (docs/adr/0009-session-history.md).
 """
 
 import django.db.models.deletion

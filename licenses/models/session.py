@@ -54,7 +54,7 @@ class LicenseSession(models.Model):
                 name="one_open_session_a_machine",
             ),
         ]
-        # No index holds what a beat changes: so a beat writes one row and no index (docs/adr/0008-session-history.md).
+        # No index holds what a beat changes: so a beat writes one row and no index (docs/adr/0009-session-history.md).
         indexes = [
             models.Index(fields=["organization", "license", "acquired_at"], name="session_by_beginning"),
             models.Index(

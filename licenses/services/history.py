@@ -62,17 +62,21 @@ def _close_some(organization_id: UUID) -> int:
     return len(closed)
 
 
-# Only what is worked into the statistics may go: days that are not closed are kept, however old.
-_KEPT_SINCE = """
-least(clock_timestamp() - %(days)s * interval '1 day', (p.closed_through + 1)::timestamp at time zone 'UTC')
-"""
-_WITH_OLD = f"""
+# Only what is worked into the statistics may go: days that are not closed are kept, however old. The oldest session is
+# looked up licence by licence: as an EXISTS this would read the index of past sessions from end to end.
+_WITH_OLD = """
 select l.organization_id, l.id, kept.since from licenses_license l
 join licenses_usageprogress p on p.organization_id = l.organization_id
-cross join lateral (select {_KEPT_SINCE} as since) kept
-where exists (select from licenses_licensesession s where s.organization_id = l.organization_id
-  and s.license_id = l.id and s.ended_at is not null and s.ended_at < kept.since)
-"""  # noqa: S608  (constants)
+cross join lateral (
+  select least(now() - %(days)s * interval '1 day', (p.closed_through + 1)::timestamp at time zone 'UTC') as since
+) kept
+cross join lateral (
+  select s.ended_at from licenses_licensesession s
+  where s.organization_id = l.organization_id and s.license_id = l.id and s.ended_at is not null
+  order by s.ended_at limit 1
+) oldest
+where oldest.ended_at < kept.since
+"""
 _DELETE = """
 delete from licenses_licensesession where organization_id = %(organization)s and id = any(array(
   select id from licenses_licensesession
