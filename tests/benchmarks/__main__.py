@@ -1,18 +1,29 @@
-"""`./dev bench [seats|servers|enumeration|audit|webhooks] [--quick]`: measures, and prints Markdown tables."""
+"""`./dev bench [seats|growth|servers|enumeration|audit|webhooks] [--quick]`: measures, and prints Markdown tables."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import audit, enumeration, report, webhooks
+from tests.benchmarks import audit, enumeration, gate_alone, growth, report, webhooks
 from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
-from tests.benchmarks.world import world
+from tests.benchmarks.world import add_many_licenses, world
 
 FULL = Effort(rounds=5, seconds=1.5, warm_up=0.4)
 QUICK = Effort(rounds=2, seconds=0.6, warm_up=0.2)
-SEAT_SCENARIOS = ("empty_user", "empty_seat", "heartbeat", "acquire", "refused", "validate")
+SEAT_SCENARIOS = (
+    "empty_user",
+    "empty_seat",
+    "heartbeat",
+    "acquire",
+    "refused",
+    "validate",
+    "rows_acquire",
+    "rows_hot",
+    "rows_refused",
+    "rows_refused_lean",
+)
 SERVER_SCENARIOS = ("empty_user", "heartbeat")
 BASE = ("granian wsgi", 1, 4)
 
@@ -30,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measured_log = audit.measure(entries=10_000 if options.quick else 100_000, organizations=50)
         _print(f"### Audit log\n\n{audit.table(measured_log)}\n\n{report.machine()}")
         return 0
+    if options.name == "growth":
+        grown = growth.measure(past=100_000 if options.quick else growth.PAST, tell=_tell)
+        _print(f"### Cost as it grows\n\n{growth.table(grown)}\n\n{report.machine()}")
+        return 0
     if options.name == "webhooks":
         with world() as made:
             burst = webhooks.measure(made, deliveries=1_000 if options.quick else 10_000, tell=_tell)
@@ -37,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with world() as made:
         if options.name == "seats":
+            add_many_licenses(made)
             server = production()
             measured = measure_server(made, server, SEAT_SCENARIOS, effort, _tell)
             title = f"Seats ({server.workers} × {server.threads} of the production server)"
-            table = report.seats_table(measured, server)
+            alone = gate_alone.table(gate_alone.measure(made.environ["REDIS_URL"]))
+            table = "\n\n".join((report.seats_table(measured, server), report.goals_table(measured, server), alone))
         else:
             servers = [server for server in contenders() if options.only in server.name]
             if not servers:
@@ -56,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument(
-        "name", nargs="?", choices=("seats", "servers", "enumeration", "audit", "webhooks"), default="seats"
+        "name", nargs="?", choices=("seats", "growth", "servers", "enumeration", "audit", "webhooks"), default="seats"
     )
     parser.add_argument("--quick", action="store_true", help="half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")

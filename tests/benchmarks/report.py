@@ -13,14 +13,30 @@ from tests.benchmarks.world import CONNECTIONS, LICENSES, SEATS_HELD
 
 PACKAGES = ("granian", "gunicorn", "uvicorn", "django", "djangorestframework", "psycopg", "redis")
 TITLES = {
-    "empty_user": "yardstick: empty view, user token (1 query)",
-    "empty_seat": "yardstick: empty view, seat token (0 queries)",
+    "empty_user": "(a) empty view, user token (1 query)",
+    "empty_seat": "(a) empty view, seat token (0 queries)",
     "heartbeat": "heartbeat",
-    "acquire": "acquire (a release after each)",
+    "acquire": "acquire, 1,000 licences (a release after each)",
     "release": "release",
     "refused": "acquire refused, licence full",
     "validate": "validate",
+    "rows_acquire": "(b) acquire by row locks alone, 1,000 licences",
+    "rows_acquire_release": "(b) release",
+    "rows_hot": "(b) acquire by row locks alone, one hot licence",
+    "rows_hot_release": "(b) release",
+    "rows_refused": "(b) refused by row locks alone, one hot licence",
+    "rows_refused_lean": "(b) the same, by our statement without the gate",
 }
+GOALS = [
+    ("heartbeat", "empty_seat", 0.7),
+    ("acquire", "empty_user", 0.4),
+    ("refused", "empty_user", 0.7),
+    ("refused", "rows_refused", 5.0),
+    ("refused", "rows_refused_lean", None),
+    ("acquire", "rows_acquire", None),
+    ("acquire", "rows_hot", None),
+]
+"""What is to be how many times as fast as what; None where no goal is set."""
 
 
 def seats_table(measured: Measured, server: Server) -> str:
@@ -43,6 +59,22 @@ def seats_table(measured: Measured, server: Server) -> str:
             _cpu(samples),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def goals_table(measured: Measured, server: Server) -> str:
+    """Return what was aimed at beside what was reached, by rate and by CPU time of the web processes.
+
+    An acquire counts with the release after it: so many pairs in the time of so many empty answers.
+    """
+    by_name = {name: samples for (each, name), samples in measured.samples.items() if each == server}
+    lines = ["| what | to | goal | by rate | by web CPU |", "|---|---|---|---|---|"]
+    for name, yardstick, goal in GOALS:
+        mine, theirs = by_name[name], by_name[yardstick]
+        costs = [one.cpu / other.cpu for one, other in zip(theirs, mine, strict=True) if one.cpu and other.cpu]
+        by_cpu = f"{median(costs):.2f}" if costs else "–"
+        goal_text = "–" if goal is None else f"≥ {goal:g}"
+        lines.append(f"| {TITLES[name]} | {TITLES[yardstick]} | {goal_text} | {ratio(mine, theirs)} | {by_cpu} |")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 API = "/api/v1/licenses"
+ROWS = "/api/benchmark/row-lock"
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def heartbeat(plan: dict[str, Any]) -> Scenario:
 
 
 def acquire(plan: dict[str, Any]) -> Scenario:
-    """Take a seat and give it back, over and over."""
-    wanted = {"license_key": plan["license_key"], "hardware_id": plan["hardware_id"]}
-    while True:
+    """Take a seat and give it back, over and over, on the next of this connection's licences each time."""
+    for key in itertools.cycle(plan["license_keys"]):
+        wanted = {"license_key": key, "hardware_id": plan["hardware_id"]}
         got = yield _request(
             "acquire", "POST", f"{API}/acquire", body=wanted, bearer=plan["access"], expect=(201,), may_stop=False
         )
@@ -60,13 +61,44 @@ def acquire(plan: dict[str, Any]) -> Scenario:
         yield _request("release", "POST", f"{API}/release", body=held, expect=(204,))
 
 
+def rows_acquire(plan: dict[str, Any]) -> Scenario:
+    """The same by row locks alone."""
+    return _by_row_locks("rows_acquire", plan, plan["license_keys"])
+
+
+def rows_hot(plan: dict[str, Any]) -> Scenario:
+    """The same by row locks alone, all connections on one licence."""
+    return _by_row_locks("rows_hot", plan, [plan["hot_license_key"]])
+
+
+def _by_row_locks(name: str, plan: dict[str, Any], keys: list[str]) -> Scenario:
+    for key in itertools.cycle(keys):
+        wanted = {"license_key": key, "hardware_id": plan["hardware_id"]}
+        got = yield _request(
+            name, "POST", f"{ROWS}-acquire", body=wanted, bearer=plan["access"], expect=(201,), may_stop=False
+        )
+        yield _request(f"{name}_release", "POST", f"{ROWS}-release", body=got, bearer=plan["access"], expect=(204,))
+
+
+def rows_refused(plan: dict[str, Any]) -> Scenario:
+    """Ask for a seat of a licence that has none left, by row locks alone."""
+    return _refused("rows_refused", f"{ROWS}-acquire", plan, {})
+
+
+def rows_refused_lean(plan: dict[str, Any]) -> Scenario:
+    """The same by the product's own statement, without its gate."""
+    return _refused("rows_refused_lean", f"{ROWS}-acquire", plan, {"lean": True})
+
+
 def refused(plan: dict[str, Any]) -> Scenario:
     """Ask for a seat of a licence that has none left."""
-    wanted = {"license_key": plan["full_license_key"], "hardware_id": plan["hardware_id"]}
+    return _refused("refused", f"{API}/acquire", plan, {})
+
+
+def _refused(name: str, path: str, plan: dict[str, Any], more: dict[str, Any]) -> Scenario:
+    wanted = {"license_key": plan["full_license_key"], "hardware_id": plan["hardware_id"], **more}
     while True:
-        yield _request(
-            "refused", "POST", f"{API}/acquire", body=wanted, bearer=plan["full_license_access"], expect=(429,)
-        )
+        yield _request(name, "POST", path, body=wanted, bearer=plan["full_license_access"], expect=(429,))
 
 
 def validate(plan: dict[str, Any]) -> Scenario:
@@ -75,8 +107,25 @@ def validate(plan: dict[str, Any]) -> Scenario:
         yield _request("validate", "POST", f"{API}/validate", body={"license_key": plan["license_key"]})
 
 
+def machine(connection: int) -> str:
+    """Return the id of the machine that asks for seats on a connection."""
+    return f"bench-asking-{connection:03}"
+
+
 SCENARIOS: dict[str, Callable[[dict[str, Any]], Scenario]] = {
-    each.__name__: each for each in (empty_user, empty_seat, heartbeat, acquire, refused, validate)
+    each.__name__: each
+    for each in (
+        empty_user,
+        empty_seat,
+        heartbeat,
+        acquire,
+        refused,
+        validate,
+        rows_acquire,
+        rows_hot,
+        rows_refused,
+        rows_refused_lean,
+    )
 }
 
 

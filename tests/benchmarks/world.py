@@ -1,7 +1,9 @@
 """The world a benchmark runs in: the local stack on a throwaway home, customers with licences, and seats they hold."""
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.environment import for_process
-from deploy.local.home import Home
+from deploy.local.home import ROOT, Home
 from deploy.local.ports import free_port
 from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from deploy.local.supervisor import StopFlag
 from tests.benchmarks.customers import Customer, become
+from tests.benchmarks.scenarios import machine
 
 CONNECTIONS = 16
 SEATS_HELD = 50
 LICENSES = 8
+MANY_LICENSES = 1_000
 # Servers of the caller's own would be measured instead of ours, and filled with customers.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "STRIPE_SECRET_KEY")
 
@@ -35,6 +39,7 @@ class World:
     customers: list[Customer]
     full: Customer
     holdings: list[tuple[Customer, str]] = field(default_factory=list)
+    many_keys: list[str] = field(default_factory=list)
 
     def plans(self) -> list[dict[str, Any]]:
         """Return one plan a connection, with tokens that are good for the next minutes.
@@ -50,12 +55,23 @@ class World:
                 "seats": seats[index::CONNECTIONS],
                 "access": customer.access,
                 "license_key": customer.license_key,
-                "hardware_id": f"bench-asking-{index:03}",
+                "license_keys": self.many_keys[index::CONNECTIONS] or [customer.license_key],
+                "hot_license_key": self.many_keys[0] if self.many_keys else customer.license_key,
+                "hardware_id": machine(index),
                 "full_license_key": self.full.license_key,
                 "full_license_access": self.full.access,
             }
             for index, customer in ((i, self.customers[i % LICENSES]) for i in range(CONNECTIONS))
         ]
+
+
+def add_many_licenses(world: World) -> None:
+    """Add the thousand licences that seats are taken on."""
+    argv = [sys.executable, "-m", "tests.benchmarks.many_licenses", str(MANY_LICENSES), str(CONNECTIONS)]
+    done = subprocess.run(argv, env=world.environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the licences could not be made: {done.stderr.strip()}")
+    world.many_keys = json.loads(done.stdout)
 
 
 def inherited() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Beats that are made together: real threads, the real database; nobody pays for a neighbour, nobody is left waiting."""
+"""Beats made together, by real threads on the real database: nobody pays for a neighbour, or is left waiting."""
 
 import threading
 from collections.abc import Callable
@@ -99,8 +99,8 @@ class TestBatch:
             renewed = [future.result() for future in futures[:-1]]
         for seat in renewed:
             claims = tokens.read(seat.signed_token)
-            leases = redis_client().zrange(f"seats:{{{claims.license_id}}}:leases", 0, -1, withscores=True)
-            assert [score for _, score in leases] == [int(seat.expires_at.timestamp() * 1000)]  # type: ignore[union-attr]
+            leases: Any = redis_client().zrange(f"seats:{{{claims.license_id}}}:leases", 0, -1, withscores=True)
+            assert [score for _, score in leases] == [int(seat.expires_at.timestamp() * 1000)]
 
     def test_after_redis_forgot_the_script_tells_the_gate_all_the_same(self) -> None:
         first, *others = [take(seated_license.issue(seats=1)) for _ in range(4)]
@@ -150,7 +150,7 @@ class TestNeighbours:
 
     def test_of_a_beat_that_the_database_cannot_digest_are_answered(self) -> None:
         first, poisoned, *good = [take(seated_license.issue(seats=1)) for _ in range(5)]
-        calls = [lambda: beat(poisoned, sequence=10**30), *[lambda seat=seat: beat(seat) for seat in good]]  # type: ignore[misc]
+        calls = [lambda: beat(poisoned, sequence=10**30), *[lambda seat=seat: beat(seat) for seat in good]]
         with one_batch(first, calls) as (futures, asked):
             failed, *renewed = futures[:-1]
             assert failed.exception() is not None
@@ -161,7 +161,7 @@ class TestNeighbours:
         first, *good = [take(seated_license.issue(seats=1)) for _ in range(4)]
         locked = seated_license.issue(seats=1)
         slow = take(locked)
-        calls = [lambda: beat(slow), *[lambda seat=seat: beat(seat) for seat in good]]  # type: ignore[misc]
+        calls = [lambda: beat(slow), *[lambda seat=seat: beat(seat) for seat in good]]
         with owner_connection() as owner, owner.transaction():
             owner.execute("select from licenses_license where id = %s for no key update", [locked.id])
             with ThreadPoolExecutor(1) as pool, one_batch(first, calls) as (futures, _):
@@ -209,7 +209,7 @@ class TestFifty:
         def come(number: int) -> int:
             return sum(take(license_, 100 + number).session_id is not None for license_ in licenses)
 
-        calls = [*[lambda seat=seat: keep(seat) for seat in held], *[lambda n=n: come(n) for n in range(6)]]  # type: ignore[misc]
+        calls = [*[lambda seat=seat: keep(seat) for seat in held], *[lambda n=n: come(n) for n in range(6)]]
         assert at_once(calls) == [9] * 15 + [3] * 6
         assert [history.live(license_.id) for license_ in licenses] == [11] * 3
 
