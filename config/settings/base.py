@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.kernel.request_log.RequestLogMiddleware",
+    "api.http.answer_signatures.AnswerSignatureMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.http.middleware.TrailingSlashMiddleware",
