@@ -90,6 +90,11 @@ def keyring(purpose: Purpose) -> Keyring:
     return _watched(settings.KEYS_DIR / purpose, ALGORITHMS[purpose]).current()
 
 
+def public_jwks() -> dict[str, list[dict[str, Any]]]:
+    """Return every public key in use as a JWK set (RFC 7517 §5)."""
+    return {"keys": [key for purpose in Purpose for key in keyring(purpose).public_jwks()]}
+
+
 def refuse_missing() -> None:
     """Raise ImproperlyConfigured, naming every purpose without a key; called before a process serves.
 
