@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from api.http.answer_signatures import signature_base
 from config.kernel import keyring
+from config.kernel.database import outage
 from config.kernel.keyring import Purpose
 from tests.api.operations import document
 
@@ -86,6 +87,15 @@ class TestSigned:
         assert answer.status_code == status, answer.content
         assert set(HEADERS) <= set(answer.headers)
         assert answer.headers["Cache-Control"] == "no-store, no-transform"
+
+    def test_are_those_that_say_that_the_database_is_gone(self) -> None:
+        outage.noticed()
+        try:
+            answer = APIClient().post("/api/v1/licenses/heartbeat", {})
+        finally:
+            outage.over()
+        assert answer.status_code == 503
+        assert set(HEADERS) <= set(answer.headers)
 
     @pytest.mark.parametrize(
         "path",
