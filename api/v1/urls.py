@@ -13,6 +13,7 @@ from api.v1.views.billing import (
     PlanViewSet,
     WebhookViewSet,
 )
+from api.v1.views.borrowing import BorrowViewSet
 from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
 from api.v1.views.firebase import FirebaseViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
@@ -38,6 +39,7 @@ router.register("webhooks", MailWebhookViewSet, basename="mail-webhook")
 router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses/sessions", SessionViewSet, basename="session")
 router.register("licenses", SeatViewSet, basename="seat")
+router.register("licenses", BorrowViewSet, basename="borrow")
 router.register("licenses", LicenseKeyViewSet, basename="license-key")
 router.register("licenses", LicenseViewSet, basename="license")
 

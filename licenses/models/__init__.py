@@ -2,7 +2,7 @@
 
 from licenses.models.activation import Activation
 from licenses.models.license import AccessPolicy, License, LicenseStatus, SuspensionReason
-from licenses.models.session import EndReason, LicenseSession
+from licenses.models.session import EndReason, LicenseSession, SessionKind
 from licenses.models.signed_file import SignedFile
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "License",
     "LicenseSession",
     "LicenseStatus",
+    "SessionKind",
     "SignedFile",
     "SuspensionReason",
 ]

@@ -46,6 +46,8 @@ class License(models.Model):
     access_policy = models.CharField(max_length=8, choices=AccessPolicy, default=AccessPolicy.USER)
     require_activation = models.BooleanField(default=False)
     max_activations = models.PositiveIntegerField(null=True, blank=True)
+    max_borrowed_seats = models.PositiveIntegerField(default=0, db_default=0)
+    """How many of its seats may be taken offline at once."""
     status = models.CharField(max_length=16, choices=LicenseStatus, default=LicenseStatus.ACTIVE)
     suspension_reason = models.CharField(max_length=16, choices=SuspensionReason, null=True, blank=True)
     issued_at = models.DateTimeField(auto_now_add=True)

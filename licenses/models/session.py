@@ -18,6 +18,13 @@ class EndReason(models.TextChoices):
     FORCED = "forced"
 
 
+class SessionKind(models.TextChoices):
+    """How a seat is held: kept by heartbeats, or borrowed, on a lease of days that needs none."""
+
+    FLOATING = "floating"
+    BORROWED = "borrowed"
+
+
 class LicenseSession(models.Model):
     """A machine's lease on a seat of a licence: live while `ended_at` is null and `expires_at` lies ahead.
 
@@ -38,6 +45,9 @@ class LicenseSession(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=16, choices=EndReason, blank=True)
+    kind = models.CharField(
+        max_length=16, choices=SessionKind, default=SessionKind.FLOATING, db_default=SessionKind.FLOATING
+    )
 
     objects = TenantManager["LicenseSession"]()
 

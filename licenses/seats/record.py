@@ -89,15 +89,24 @@ from (select count(*) from closed) done returning expires_at
 
 
 def acquire(
-    *, organization_id: UUID, license_id: UUID, hardware_hash: bytes, user_id: UUID | None, limit: int
+    *,
+    organization_id: UUID,
+    license_id: UUID,
+    hardware_hash: bytes,
+    user_id: UUID | None,
+    limit: int,
+    lease_seconds: int | None = None,
 ) -> Granted | Full:
-    """Grant a seat or say that none is free; the caller holds the licence's row lock in this transaction."""
+    """Grant a seat or say that none is free; the caller holds the licence's row lock in this transaction.
+
+    For `lease_seconds`, or the usual lease; one that runs already is not shortened.
+    """
     values = {
         "organization": organization_id,
         "license": license_id,
         "machine": hardware_hash,
         "user": user_id,
-        "lease": settings.SEAT_LEASE_SECONDS,
+        "lease": lease_seconds or settings.SEAT_LEASE_SECONDS,
         "expired": EndReason.EXPIRED,
     }
     with connection.cursor() as cursor:

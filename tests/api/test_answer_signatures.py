@@ -18,6 +18,7 @@ from tests.api.operations import document
 
 SIGNED = {
     ("post", "/api/v1/licenses/acquire"),
+    ("post", "/api/v1/licenses/borrow"),
     ("post", "/api/v1/licenses/heartbeat"),
     ("post", "/api/v1/licenses/release"),
     ("post", "/api/v1/licenses/validate"),

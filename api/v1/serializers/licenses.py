@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from licenses.models import LicenseSession, LicenseStatus
+from licenses.services.borrowing import MOST_DAYS
 
 HEARTBEAT_INTERVAL_SECONDS = 300
 
@@ -117,6 +118,29 @@ class AcquireSerializer(serializers.Serializer[Any]):
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, help_text="10 to 255 of A-Z a-z 0-9 . _ : -")
+
+
+class BorrowSerializer(AcquireSerializer):
+    """A machine that wants a seat for days."""
+
+    days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS)
+
+
+class SignedFileSerializer(serializers.Serializer[Any]):
+    """A flattened JWS (PS256)."""
+
+    payload = serializers.CharField()
+    protected = serializers.CharField()
+    signature = serializers.CharField()
+
+
+class BorrowedSeatSerializer(serializers.Serializer[Any]):
+    """A seat that needs no heartbeats."""
+
+    session_id = serializers.UUIDField()
+    signed_token = serializers.CharField(help_text="Gives the seat back.")
+    expires_at = serializers.DateTimeField()
+    file = SignedFileSerializer(help_text="Verify it offline with /.well-known/jwks.json.")
 
 
 class SeatTokenSerializer(serializers.Serializer[Any]):
