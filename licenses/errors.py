@@ -128,6 +128,14 @@ class NoSeatsAvailable(DomainError):
     detail = "Every seat of this licence is in use."
 
 
+class BorrowLimitReached(DomainError):
+    """As many seats are borrowed as the licence allows, which may be none."""
+
+    kind = Kind.FORBIDDEN
+    code = "borrow_limit_reached"
+    detail = "As many seats are borrowed as this licence allows."
+
+
 class SeatsInUse(DomainError):
     """More seats are held than the plan has; `holders` names who would have to leave."""
 

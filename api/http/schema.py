@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 
-from api.http import rate_limits
+from api.http import answer_signatures, rate_limits
 from api.http.errors import STATUSES
 from api.http.idempotency import IdempotencyKeyInvalid
 from api.http.tenancy import HEADER
@@ -85,6 +85,18 @@ def page_of(shape: type[serializers.Serializer[Any]], *, cursors: bool = False) 
     return extend_schema_serializer(many=False)(page)
 
 
+SIGNED_REQUEST_HEADERS = {
+    answer_signatures.NONCE: (
+        "Chosen anew for each request, 1 to 128 of `A-Z a-z 0-9 . _ ~ + / = -`; the answer's signature covers it, so "
+        "that no older answer can be passed off as this one."
+    ),
+    answer_signatures.DIGEST: (
+        "`sha-256` of the body (RFC 9530). When it fits, the answer's signature covers it: what was answered is what "
+        "was asked."
+    ),
+}
+
+
 class OperationSchema(AutoSchema):
     """Names operations after their route's words."""
 
@@ -108,6 +120,8 @@ class OperationSchema(AutoSchema):
             told = ", ".join(f"{limit.rate} per {limit.per}" for limit in limits)
             self._tell(operation, f"Rate limit: {told}.")
             self._may_fail(operation, 429, GENERAL[429])
+        if getattr(handler, "signed_answers", False):
+            self._tell_signature(operation)
         return operation
 
     def _tell(self, operation: dict[str, Any], sentence: str) -> None:
@@ -136,6 +150,16 @@ class OperationSchema(AutoSchema):
         )
         for failure in (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused):
             self._may_fail(operation, STATUSES[failure.kind], [(failure.code, failure.detail)])
+
+    def _tell_signature(self, operation: dict[str, Any]) -> None:
+        """Add the headers by which an answer is bound to what was asked, and those that carry the signature."""
+        self._tell(operation, "Every answer is signed, refusals among them: docs/signed-answers.md.")
+        operation.setdefault("parameters", []).extend(
+            {"in": "header", "name": name, "schema": {"type": "string"}, "description": told}
+            for name, told in SIGNED_REQUEST_HEADERS.items()
+        )
+        for answer in operation["responses"].values():
+            answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer_signatures.HEADERS}
 
     def get_tags(self) -> list[str]:
         """Group by the first word of the path."""

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
-from config.kernel.keyring import Purpose, keyring
+from config.kernel import keyring
 from emails.services import mailbox
 
 
@@ -49,8 +49,8 @@ def mailed_link(request: HttpRequest, page: str) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=300)
 def jwks(request: HttpRequest) -> JsonResponse:
-    """Publish every public key in use (RFC 7517): of tokens, licence files and audit checkpoints."""
-    return JsonResponse({"keys": [key for purpose in Purpose for key in keyring(purpose).public_jwks()]})
+    """Publish every public key in use (RFC 7517): of tokens, licence files, answers and audit checkpoints."""
+    return JsonResponse(keyring.public_jwks())
 
 
 @require_safe

@@ -13,6 +13,7 @@ from api.v1.views.billing import (
     PlanViewSet,
     WebhookViewSet,
 )
+from api.v1.views.borrowing import BorrowViewSet
 from api.v1.views.email_change import ConfirmEmailViewSet, EmailChangeViewSet
 from api.v1.views.firebase import FirebaseViewSet
 from api.v1.views.invitations import AcceptInvitationViewSet, InvitationViewSet
@@ -47,6 +48,7 @@ router.register("audit", AuditViewSet, basename="audit")
 router.register("licenses", LicenseSessionsViewSet, basename="license-sessions")
 router.register("licenses", UsageViewSet, basename="license-usage")
 router.register("licenses", LicenseManagementViewSet, basename="license-management")
+router.register("licenses", BorrowViewSet, basename="borrow")
 router.register("licenses", LicenseViewSet, basename="license")
 
 Methods = dict[str, Any]

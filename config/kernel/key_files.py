@@ -48,7 +48,7 @@ def write(folder: Path, suffix: str, content: bytes, *, lead: timedelta = timede
     The file appears whole or not at all. Raises OSError where the folder is read-only, as a mounted secret is.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{datetime.now(UTC) + lead:{_NAME}}{suffix}"
+    path = folder / f"{stem(datetime.now(UTC) + lead)}{suffix}"
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600, exist_ok=False)
     unfinished.write_bytes(content)
@@ -56,6 +56,11 @@ def write(folder: Path, suffix: str, content: bytes, *, lead: timedelta = timede
     os.link(unfinished, path)
     unfinished.unlink()
     return path
+
+
+def stem(moment: datetime) -> str:
+    """Return the name of a key that is used from this moment on."""
+    return f"{moment:{_NAME}}"
 
 
 def _moment(stem: str) -> datetime:

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     SEAT_TOKEN = "seat-tokens"  # noqa: S105
     LICENSE_FILE = "license-files"
     AUDIT_CHECKPOINT = "audit-checkpoints"
+    ANSWER = "answers"
 
 
 ALGORITHMS = {
@@ -41,6 +42,7 @@ ALGORITHMS = {
     Purpose.SEAT_TOKEN: "EdDSA",
     Purpose.LICENSE_FILE: "PS256",
     Purpose.AUDIT_CHECKPOINT: "EdDSA",
+    Purpose.ANSWER: "EdDSA",
 }
 
 
@@ -91,6 +93,23 @@ class Keyring:
 def keyring(purpose: Purpose) -> Keyring:
     """Return the keyring of a purpose as its folder is now; raises ImproperlyConfigured when it has no key."""
     return _watched(settings.KEYS_DIR, purpose).current()
+
+
+def public_jwks() -> dict[str, list[dict[str, Any]]]:
+    """Return every public key in use as a JWK set (RFC 7517 §5)."""
+    return {"keys": [key for purpose in Purpose for key in keyring(purpose).public_jwks()]}
+
+
+def refuse_missing() -> None:
+    """Raise ImproperlyConfigured, naming every purpose without a key; called before a process serves.
+
+    All that there are are read by it: better now than while the first caller waits.
+    """
+    missing = [str(purpose) for purpose in Purpose if not key_files.list_files(settings.KEYS_DIR / purpose, SUFFIX)]
+    if missing:
+        raise ImproperlyConfigured(f"KEYS_DIR has no key for: {', '.join(missing)}; run: manage.py create_keys")
+    for purpose in Purpose:
+        keyring(purpose)
 
 
 def create_missing() -> list[Path]:

@@ -32,6 +32,20 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Of every answer that is signed (api/http/answer_signatures.py).
+    "APPEND_COMPONENTS": {
+        "headers": {
+            "Content-Digest": {"schema": {"type": "string"}, "description": "sha-256 of the content (RFC 9530)."},
+            "Signature-Input": {
+                "schema": {"type": "string"},
+                "description": 'What is signed, when and by which key (RFC 9421): `coditect=(…);created=…;keyid="…"`.',
+            },
+            "Signature": {
+                "schema": {"type": "string"},
+                "description": "By Ed25519, with a key of /.well-known/jwks.json: `coditect=:…:`.",
+            },
+        }
+    },
     # Users and licences have the same three statuses, so the document has one enumeration for both.
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "licenses.models.LicenseStatus"},
     "DESCRIPTION": (

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.kernel.request_log.RequestLogMiddleware",
     "api.http.metrics.RequestMetricsMiddleware",
+    "api.http.answer_signatures.AnswerSignatureMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.http.middleware.TrailingSlashMiddleware",

@@ -26,4 +26,5 @@ SIGNED_UNTIL = {
     "user-tokens": "users.tokens.signed_until",
     "seat-tokens": "licenses.seats.tokens.signed_until",
     "license-files": "licenses.selectors.signed_until",
+    "answers": "api.http.answer_signatures.signed_until",
 }

@@ -3,7 +3,7 @@
 from licenses.models.activation import Activation
 from licenses.models.license import AccessPolicy, License, LicenseStatus, MatchPolicy, SuspensionReason
 from licenses.models.retired_key import RetiredKey
-from licenses.models.session import EndReason, LicenseSession
+from licenses.models.session import EndReason, LicenseSession, SessionKind
 from licenses.models.signed_file import SignedFile
 from licenses.models.usage import DailyUsage, DenialCount, UsageProgress
 
@@ -18,6 +18,7 @@ __all__ = [
     "LicenseStatus",
     "MatchPolicy",
     "RetiredKey",
+    "SessionKind",
     "SignedFile",
     "SuspensionReason",
     "UsageProgress",

@@ -60,6 +60,8 @@ class License(models.Model):
     overage_seats = models.PositiveIntegerField(default=0, db_default=0)
     overage_percent = models.PositiveIntegerField(default=0, db_default=0)
     """What may be leased beyond `max_seats`: so many seats, or so many hundredths of them; `rules.overage` adds up."""
+    max_borrowed_seats = models.PositiveIntegerField(default=0, db_default=0)
+    """How many of its seats may be taken offline at once."""
     status = models.CharField(max_length=16, choices=LicenseStatus, default=LicenseStatus.ACTIVE)
     suspension_reason = models.CharField(max_length=16, choices=SuspensionReason, null=True, blank=True)
     suspension_note = models.CharField(max_length=200, blank=True, default="", db_default="")

@@ -19,6 +19,13 @@ class EndReason(models.TextChoices):
     TAKEN_OVER = "taken_over"
 
 
+class SessionKind(models.TextChoices):
+    """How a seat is held: kept by heartbeats, or borrowed, on a lease of days that needs none."""
+
+    FLOATING = "floating"
+    BORROWED = "borrowed"
+
+
 class LicenseSession(models.Model):
     """A machine's lease on a seat of a licence: live while `ended_at` is null and `expires_at` lies ahead.
 
@@ -42,6 +49,9 @@ class LicenseSession(models.Model):
     clones_suspected = models.PositiveIntegerField(default=0, db_default=0)
     """How many beats came with a token older than the last two: somebody else had beaten with newer ones."""
     clone_reported_at = models.DateTimeField(null=True)
+    kind = models.CharField(
+        max_length=16, choices=SessionKind, default=SessionKind.FLOATING, db_default=SessionKind.FLOATING
+    )
 
     objects = TenantManager["LicenseSession"]()
 

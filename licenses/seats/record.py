@@ -92,10 +92,18 @@ BUSY = "busy"
 """In place of a beat: the licence was locked at that moment, and the caller had asked not to wait."""
 
 
-def acquire(*, organization_id: UUID, license_id: UUID, hardware_hash: bytes, user_id: UUID | None) -> Outcome | None:
+def acquire(
+    *,
+    organization_id: UUID,
+    license_id: UUID,
+    hardware_hash: bytes,
+    user_id: UUID | None,
+    lease_seconds: int | None = None,
+) -> Outcome | None:
     """Grant a seat, with its audit entry, or say why not; None when there is no such licence.
 
-    By itself, or in the transaction of a caller who works for this organization.
+    For `lease_seconds`, or the usual lease; one that runs already is not shortened. By itself, or in the transaction of
+    a caller who works for this organization.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -105,7 +113,7 @@ def acquire(*, organization_id: UUID, license_id: UUID, hardware_hash: bytes, us
                 license_id,
                 hardware_hash,
                 user_id,
-                settings.SEAT_LEASE_SECONDS,
+                lease_seconds or settings.SEAT_LEASE_SECONDS,
                 new_id(),
                 new_id(),
                 current_request_id(),

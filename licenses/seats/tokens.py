@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-
 from config.kernel import compact_jws
 from config.kernel.keyring import Purpose, keyring
 from licenses.errors import SeatTokenInvalid
@@ -16,6 +14,8 @@ ISSUER = "coditect-cloud"
 AUDIENCE = "coditect-seats"
 OFFLINE_GRACE = timedelta(minutes=30)
 """How long a client that cannot reach us may run on after its lease was last renewed; it keeps no seat meanwhile."""
+LONGEST_LEASE = timedelta(days=30)
+"""Of a borrowed seat."""
 OUTLIVES_LEASE = timedelta(days=1)
 """A beat that comes late, but within this, is told that its lease has run out, and not that its token is bad."""
 
@@ -51,7 +51,7 @@ def issue(claims: SeatClaims, *, expires_at: datetime, offline_until: datetime) 
 
 def signed_until(*, kid: str, stopped: datetime) -> datetime:
     """Return until when a token may live that was signed by a key which signed until `stopped`."""
-    return stopped + timedelta(seconds=settings.SEAT_LEASE_SECONDS) + OUTLIVES_LEASE
+    return stopped + LONGEST_LEASE + OUTLIVES_LEASE
 
 
 def read(raw: str) -> SeatClaims:

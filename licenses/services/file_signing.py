@@ -11,13 +11,19 @@ from licenses.selectors import LicenseDetail
 def sign(*, detail: LicenseDetail) -> str:
     """Return the signed file of a licence as JSON text; inside the licence's organization."""
     key = keyring(Purpose.LICENSE_FILE).signing
-    _remember(detail.license, key.kid)
+    _remember(detail.license, key.kid, end=_end(detail.license))
     return files.sign(detail, key)
 
 
-def _remember(license_: License, kid: str) -> None:
+def sign_borrow(*, detail: LicenseDetail, borrow: files.Borrow) -> dict[str, str]:
+    """Return the signed file of a borrowed seat, as a flattened JWS; inside the licence's organization."""
+    key = keyring(Purpose.LICENSE_FILE).signing
+    _remember(detail.license, key.kid, end=borrow.until)
+    return files.sign_borrow(detail, key, borrow=borrow)
+
+
+def _remember(license_: License, kid: str, *, end: datetime | None) -> None:
     """Keep the latest end of this key's files of the licence; a file that says nothing new costs one read."""
-    end = _end(license_)
     known = SignedFile.objects.filter(license=license_, kid=kid)
     found = known.first()
     if found is None:

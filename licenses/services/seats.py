@@ -319,7 +319,7 @@ def _seat(
     degraded: bool,
 ) -> Seat:
     """Return the seat as its holder sees it. The token keeps the lease number its holder came with."""
-    offline_until = now + OFFLINE_GRACE
+    offline_until = max(now + OFFLINE_GRACE, lease.expires_at)
     claims = SeatClaims(lease.session_id, license_id, organization_id, lease_no, sequence)
     token = tokens.issue(claims, expires_at=lease.expires_at, offline_until=offline_until)
     return Seat(lease.session_id, token, lease.expires_at, offline_until, degraded)

@@ -98,7 +98,7 @@ class TestRefreshTokens:
 class TestPruning:
     @pytest.mark.parametrize(
         ("purpose", "lives"),
-        [(Purpose.USER_TOKEN, timedelta(days=30)), (Purpose.SEAT_TOKEN, timedelta(days=1, seconds=360))],
+        [(Purpose.USER_TOKEN, timedelta(days=30)), (Purpose.SEAT_TOKEN, timedelta(days=31))],
     )
     def test_removes_a_key_when_its_last_token_has_run_out(
         self, folder: Path, purpose: Purpose, lives: timedelta

@@ -1,16 +1,19 @@
 """Licence files, read by another library than the one that wrote them, with nothing but the published keys."""
 
 import base64
+import hmac
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 from rest_framework.test import APIClient
 
+from config.kernel.keyring import Purpose, keyring
 from tests.api.issued import licensed
 from tests.jobs import run_jobs
 from tests.journey import Licensed
@@ -40,6 +43,7 @@ def verify(file: Any) -> dict[str, Any]:
     published = KeySet.import_key_set(APIClient().get("/.well-known/jwks.json").json())
     registry = JWSRegistry(algorithms=["PS256"], strict_check_header=False)
     checked = jws.deserialize_json(file, published, registry=registry)
+    assert checked.headers()["typ"] == "coditect-license+jws"
     payload: dict[str, Any] = json.loads(checked.payload)
     return payload
 
@@ -52,7 +56,12 @@ def decoded(part: str) -> dict[str, Any]:
 
 def encoded(value: Any) -> str:
     """Return JSON in base64url."""
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return raw_encoded(json.dumps(value).encode())
+
+
+def raw_encoded(raw: bytes) -> str:
+    """Return bytes in base64url."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 class TestLicenseFile:
@@ -87,6 +96,41 @@ class TestLicenseFile:
             with pytest.raises((JoseError, ValueError)):
                 verify(file | {"protected": encoded(decoded(file["protected"]) | lie)})
 
+    def test_fails_once_a_single_byte_is_changed_anywhere(self, made: Licensed) -> None:
+        file = download(made)
+        for part in file:
+            for place in (0, len(file[part]) // 2):
+                other = "B" if file[part][place] == "A" else "A"
+                with pytest.raises((JoseError, ValueError)):
+                    verify(file | {part: file[part][:place] + other + file[part][place + 1 :]})
+
+    def test_is_not_forged_by_whoever_knows_what_is_public(self, made: Licensed) -> None:
+        """Signed by nobody, or with our public key as the secret of an HMAC, under headers that say so."""
+        file = download(made)
+        header = decoded(file["protected"])
+        (jwk,) = [key for key in keyring(Purpose.LICENSE_FILE).public_jwks() if key["kid"] == header["kid"]]
+        payload = encoded(decoded(file["payload"]) | {"max_seats": 9999})
+        public = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
+        for secret in (public.as_pem(private=False), public.as_der(private=False), json.dumps(jwk).encode()):
+            protected = encoded(header | {"alg": "HS256"})
+            signature = hmac.digest(secret, f"{protected}.{payload}".encode(), "sha256")
+            with pytest.raises(JoseError):
+                verify({"payload": payload, "protected": protected, "signature": raw_encoded(signature)})
+        for algorithm in ("none", "None", ""):
+            with pytest.raises(JoseError):
+                verify({"payload": payload, "protected": encoded(header | {"alg": algorithm}), "signature": ""})
+
+    def test_is_not_signed_by_our_keys_of_another_purpose(self, made: Licensed) -> None:
+        file = download(made)
+        for purpose in set(Purpose) - {Purpose.LICENSE_FILE}:
+            key = keyring(purpose).signing
+            assert isinstance(key.private, Ed25519PrivateKey)
+            for algorithm in ("EdDSA", "PS256"):
+                protected = encoded(decoded(file["protected"]) | {"kid": key.kid, "alg": algorithm})
+                signature = key.private.sign(f"{protected}.{file['payload']}".encode())
+                with pytest.raises((JoseError, ValueError)):
+                    verify(file | {"protected": protected, "signature": raw_encoded(signature)})
+
     def test_fails_with_the_signature_of_another_licence(self, made: Licensed) -> None:
         file, other = download(made), download(licensed())
         with pytest.raises(JoseError):
@@ -109,7 +153,11 @@ class TestJwks:
     def test_publishes_public_halves_only_of_every_purpose(self) -> None:
         answer = APIClient().get("/.well-known/jwks.json")
         keys = answer.json()["keys"]
-        assert sorted(key["alg"] for key in keys) == ["EdDSA", "EdDSA", "EdDSA", "PS256"]
-        assert len({key["kid"] for key in keys}) == 4
+        rings = {purpose: keyring(purpose) for purpose in Purpose}
+        assert {key["kid"]: key["alg"] for key in keys} == {
+            key.kid: "PS256" if purpose is Purpose.LICENSE_FILE else "EdDSA"
+            for purpose, ring in rings.items()
+            for key in ring.keys
+        }
         for key in keys:
             assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & set(key)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from licenses.models import LicenseSession, LicenseStatus
+from licenses.services.borrowing import MOST_DAYS
 
 HEARTBEAT_INTERVAL_SECONDS = 300
 
@@ -154,6 +155,29 @@ class AcquireSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="A session of your own on this licence, on another machine: it ends, and this machine gets its seat.",
     )
+
+
+class BorrowSerializer(AcquireSerializer):
+    """A machine that wants a seat for days."""
+
+    days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS)
+
+
+class SignedFileSerializer(serializers.Serializer[Any]):
+    """A flattened JWS (PS256)."""
+
+    payload = serializers.CharField()
+    protected = serializers.CharField()
+    signature = serializers.CharField()
+
+
+class BorrowedSeatSerializer(serializers.Serializer[Any]):
+    """A seat that needs no heartbeats."""
+
+    session_id = serializers.UUIDField()
+    signed_token = serializers.CharField(help_text="Gives the seat back.")
+    expires_at = serializers.DateTimeField()
+    file = SignedFileSerializer(help_text="Verify it offline with /.well-known/jwks.json.")
 
 
 class SeatTokenSerializer(serializers.Serializer[Any]):

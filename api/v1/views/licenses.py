@@ -13,6 +13,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.http.answer_signatures import signed
 from api.http.authentication import signed_in, viewer_id
 from api.http.filters import MomentFilter
 from api.http.idempotency import idempotent
@@ -187,6 +188,7 @@ class LicenseKeyViewSet(ApiViewSet):
         responses={200: shapes.ValidationSerializer, **errors(failures.HardwareIdInvalid, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @signed
     @limited(Limit("60/m", by_ip, "IP"))
     def validate(self, request: Request) -> Response:
         """Return the verdict."""
@@ -223,6 +225,7 @@ class LicenseKeyViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @signed
     @limited(Limit("60/m", by_ip, "IP"))
     @idempotent
     def activate(self, request: Request) -> Response:
@@ -237,6 +240,7 @@ class LicenseKeyViewSet(ApiViewSet):
         responses={200: shapes.FoundLicenseSerializer, **errors(*HOLDER_FAILURES, auth=True)},
     )
     @action(detail=False, methods=["get"], url_path="(?P<license_key>[^/]+)/status")
+    @signed
     def status(self, request: Request, license_key: str) -> Response:
         """Return the licence."""
         found = lookup.get_for_holder(license_key=license_key, holder=holder(request))

@@ -11,6 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.http.answer_signatures import signed
 from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, viewer_id
 from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
@@ -81,6 +82,7 @@ class SeatViewSet(ApiViewSet):
         },
     )
     @action(detail=False, methods=["post"])
+    @signed
     @limited(SEATS_PER_IP, Limit("10/m", by_body("license_key", "hardware_id"), "licence and machine"))
     def acquire(self, request: Request) -> Response:
         """Lease a seat."""
@@ -103,6 +105,7 @@ class SeatViewSet(ApiViewSet):
         responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @signed
     @limited(SEATS_PER_IP, BEATS)
     def heartbeat(self, request: Request) -> Response:
         """Renew the lease."""
@@ -118,6 +121,7 @@ class SeatViewSet(ApiViewSet):
         responses={204: None, **errors(*RELEASE_FAILURES, body=True)},
     )
     @action(detail=False, methods=["post"], authentication_classes=[])
+    @signed
     @limited(SEATS_PER_IP)
     def release(self, request: Request) -> Response:
         """Give the seat back."""
@@ -140,6 +144,7 @@ class SessionViewSet(ApiViewSet):
         responses={200: shapes.BeatSerializer, **errors(*BEAT_FAILURES, body=True)},
     )
     @action(detail=True, methods=["patch"])
+    @signed
     @limited(SEATS_PER_IP, Limit("20/m", by_path_id, "session"))
     def heartbeat(self, request: Request, pk: str) -> Response:
         """Renew the lease."""
@@ -159,6 +164,7 @@ class SessionViewSet(ApiViewSet):
         parameters=[SESSION_ID],
         responses={204: None, **errors(*RELEASE_FAILURES, auth=True)},
     )
+    @signed
     @limited(SEATS_PER_IP)
     def destroy(self, request: Request, pk: str) -> Response:
         """Give the seat back."""

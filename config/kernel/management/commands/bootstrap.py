@@ -8,8 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from config.kernel import platform_keys
-from config.kernel.keyring import Purpose, keyring
+from config.kernel import keyring, platform_keys
 
 
 class Command(BaseCommand):
@@ -28,8 +27,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         if settings.CREATE_MISSING_KEYS:
             call_command("create_keys", verbosity=0)
-        for purpose in Purpose:
-            keyring(purpose)  # raises when a folder of KEYS_DIR is empty: better here than at the first request
+        keyring.refuse_missing()
         platform_keys.create_first()
         call_command("sync_plans")
         call_command("sync_portal")
