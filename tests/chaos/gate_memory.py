@@ -6,6 +6,10 @@ from uuid import UUID
 
 import redis
 
+_AGE = """
+for _, machine in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZINCRBY', KEYS[1], -ARGV[1], machine) end
+"""
+
 
 class GateMemory:
     """The two keys of a licence, seen over a connection of the test's own."""
@@ -24,6 +28,10 @@ class GateMemory:
         """Empty it, as a server that comes back without its data."""
         self._redis.delete(self._leases, self._owners)
 
+    def flush(self) -> None:
+        """Empty all of Redis."""
+        self._redis.flushall()
+
     def save(self) -> None:
         """Remember what it knows."""
         leases: Any = self._redis.zrange(self._leases, 0, -1, withscores=True)
@@ -41,10 +49,13 @@ class GateMemory:
 
     def age(self, span: timedelta) -> None:
         """Let time pass: every lease, and every saved one, runs out that much sooner."""
-        milliseconds = span.total_seconds() * 1000
-        known: Any = self._redis.zrange(self._leases, 0, -1)
-        for machine in known:
-            self._redis.zincrby(self._leases, -milliseconds, machine)
+        milliseconds = round(span.total_seconds() * 1000)
+        self._redis.eval(_AGE, 1, self._leases, str(milliseconds))
+        self.age_saved(span)
+
+    def age_saved(self, span: timedelta) -> None:
+        """Let what was saved grow older, while there is no Redis that could."""
+        milliseconds = round(span.total_seconds() * 1000)
         if self._saved is not None:
             leases, owners = self._saved
             self._saved = ({machine: score - milliseconds for machine, score in leases.items()}, owners)

@@ -1,8 +1,8 @@
 """Takes a part out of a function in the database for a while: to show that a test notices when it is missing."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from tests.concurrency.seated_license import owner_connection
 
@@ -21,3 +21,12 @@ def without(part: str, *, function: str, instead: str = "") -> Iterator[None]:
             yield
         finally:
             owner.execute(whole.encode())
+
+
+@contextmanager
+def all_without(parts: Iterable[tuple[str, str, str]]) -> Iterator[None]:
+    """Replace several: function, part, and what stands there instead."""
+    with ExitStack() as stack:
+        for function, part, instead in parts:
+            stack.enter_context(without(part, function=function, instead=instead))
+        yield

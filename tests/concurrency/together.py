@@ -25,6 +25,8 @@ class Point(IntEnum):
     """The seats have been counted, the new lease is not written yet."""
     COMMIT = 7002
     """Everything is written; whether it is true is being decided."""
+    UPDATE = 7003
+    """A lease was found and is to be renewed, handed back or ended; the clock has been read."""
 
 
 # Nobody holds the locks in ordinary operation, so that a grant that is not held notices nothing.
@@ -33,11 +35,14 @@ create function hold_grant() returns trigger language plpgsql as
   $$ begin perform pg_advisory_xact_lock_shared(tg_argv[0]::bigint); return new; end $$;
 create trigger hold_insert before insert on licenses_licensesession
   for each row execute function hold_grant('{Point.INSERT:d}');
+create trigger hold_update before update of expires_at, ended_at on licenses_licensesession
+  for each row when (session_user <> 'coditect_migrator') execute function hold_grant('{Point.UPDATE:d}');
 create constraint trigger hold_commit after insert on licenses_licensesession
   deferrable initially deferred for each row execute function hold_grant('{Point.COMMIT:d}');
 """
 _NO_TRIGGERS = """
 drop trigger if exists hold_insert on licenses_licensesession;
+drop trigger if exists hold_update on licenses_licensesession;
 drop trigger if exists hold_commit on licenses_licensesession;
 drop function if exists hold_grant();
 """
