@@ -24,14 +24,15 @@ START_SECONDS = 40.0
 class Web:
     """One web process on a port of its own; started again on the same port after it was killed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.process = Process(
             [sys.executable, *WEB_ARGV, "--host", LOOPBACK, "--port", str(self.port), "config.wsgi:application"],
             log=servers.current().folder / f"{name}.log",
             # The local settings, because those of the test suite go without the connection pool.
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.local", "RATELIMIT_ENABLE": "false"},
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.local", "RATELIMIT_ENABLE": "false"}
+            | settings,
             cwd=servers.ROOT,
         )
         # As many connections as there are callers, and never through a proxy of somebody's shell.
@@ -68,7 +69,7 @@ class Web:
         return {self.process.pid, *children_of(self.process.pid)}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def web(name: str) -> Web:
     """Return the web process of this name, the same for the whole run."""
     made = Web(name)
