@@ -18,8 +18,12 @@ from django.conf import settings
 from django_ratelimit import ALL, core
 from redis.commands.core import Script
 
-from config.kernel.redis import RedisUnavailable, breaker, client
+from config.kernel.batching import Batcher
+from config.kernel.errors import DependencyUnavailable
+from config.kernel.redis import RedisUnavailable, breaker, client, run_many
 
+PATIENCE_SECONDS = 1.0
+"""How long a thread waits for others to count for it; longer than Redis may take to answer or to fail."""
 PERIODS_SECONDS = {"m": 60, "h": 3600}
 
 
@@ -84,8 +88,8 @@ def count(hits: Sequence[Hit]) -> int | None:
         arguments += [hit.rate.count * settings.RATE_LIMIT_FACTOR, hit.rate.seconds + core.EXPIRATION_FUDGE]
     keys = [_counter(hit, window) for hit, window in zip(hits, windows, strict=True)]
     try:
-        exceeded = int(breaker.call(lambda: _script()(keys=keys, args=arguments)))
-    except RedisUnavailable:
+        exceeded = _counts().submit(_Question(keys, arguments))
+    except (RedisUnavailable, DependencyUnavailable):
         return _count_in_process(hits)
     return max(1, windows[exceeded - 1] - int(core.time.time())) if exceeded else None
 
@@ -111,6 +115,26 @@ def _count_in_process(hits: Sequence[Hit]) -> int | None:
 def _counter(hit: Hit, window: int) -> str:
     name: str = core._make_cache_key(hit.group, window, hit.rate.text, hit.value, ALL)
     return name
+
+
+@dataclass(frozen=True, eq=False)  # two that look alike are two hits, and both are counted
+class _Question:
+    keys: list[str]
+    arguments: list[int]
+
+
+def _ask(questions: list[_Question]) -> list[int]:
+    if len(questions) == 1:
+        (one,) = questions
+        return [int(breaker.call(lambda: _script()(keys=one.keys, args=one.arguments)))]
+    calls = [(one.keys, one.arguments) for one in questions]
+    return [int(answer) for answer in breaker.call(lambda: run_many(_script(), calls))]
+
+
+@lru_cache(maxsize=1)
+def _counts() -> Batcher[_Question, int]:
+    """Return the process's questions to Redis: those of several threads go together."""
+    return Batcher(_ask, key=lambda question: question, most=100, patience=PATIENCE_SECONDS)
 
 
 @lru_cache(maxsize=1)

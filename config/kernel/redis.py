@@ -3,13 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from config.kernel.process_metrics import breaker_open, redis_calls_lost
@@ -37,6 +40,28 @@ def client() -> redis.Redis:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
+
+
+def run_many(script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+    """Call a script with each pair of keys and arguments, in one trip, and return the answers; raises RedisError.
+
+    A restarted Redis that does not know the script has run none of them: it is given it, and asked again.
+    """
+    with client().pipeline(transaction=False) as pipeline:
+        answers = _ask(pipeline, script, calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            client().script_load(script.script)
+            answers = _ask(pipeline, script, calls)
+    for answer in answers:
+        if isinstance(answer, redis.RedisError):
+            raise answer
+    return answers
+
+
+def _ask(pipeline: Pipeline, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+    for keys, arguments in calls:
+        pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
+    return pipeline.execute(raise_on_error=False)
 
 
 class CircuitBreaker:

@@ -15,11 +15,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from redis import RedisError
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError
 
-from config.kernel.redis import RedisUnavailable, breaker, client
+from config.kernel.redis import RedisUnavailable, breaker, client, run_many
 from licenses import metrics
 
 Answered = TypeVar("Answered")
@@ -90,7 +88,7 @@ def confirm_all(leases: Sequence[tuple[UUID, Lease]]) -> bool:
         return True
     calls = [(_keys(license_id), _confirmation(lease)) for license_id, lease in leases]
     try:
-        _timed("refresh_heartbeat", lambda: _run_all("refresh_heartbeat", calls))
+        _timed("refresh_heartbeat", lambda: run_many(_script("refresh_heartbeat"), calls))
     except RedisUnavailable:
         return False
     return True
@@ -138,23 +136,6 @@ def _timed(name: str, call: Callable[[], Answered]) -> Answered:
     answer = breaker.call(call)
     metrics.script_seconds.of(name).observe(time.perf_counter() - began)
     return answer
-
-
-def _run_all(name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> None:
-    """Call a script many times in one trip; a restarted Redis that does not know it is given it, and asked again."""
-    script = _script(name)
-    with client().pipeline(transaction=False) as pipeline:
-        for keys, arguments in calls:
-            pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-        answers = pipeline.execute(raise_on_error=False)
-        failed = [answer for answer in answers if isinstance(answer, RedisError)]
-        if failed and not isinstance(failed[0], NoScriptError):
-            raise failed[0]
-        if failed:
-            pipeline.script_load(script.script)
-            for keys, arguments in calls:
-                pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-            pipeline.execute()
 
 
 def _keys(license_id: UUID) -> list[str]:

@@ -1,6 +1,7 @@
 """Who holds the seats of a licence."""
 
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Least, Now
 
 from licenses.models import EndReason, License, LicenseSession
 
@@ -11,5 +12,5 @@ def end_all(*, license_: License) -> int:
     The gate is not told: a licence that is not usable is refused before it is asked, and leases there lapse.
     """
     return LicenseSession.objects.filter(license=license_, ended_at=None).update(
-        ended_at=Now(), end_reason=EndReason.LICENSE_ENDED
+        ended_at=Least(Now(), F("expires_at")), end_reason=EndReason.LICENSE_ENDED
     )

@@ -7,7 +7,7 @@ from config.kernel.tenancy import organization_context
 from licenses.selectors import LicenseDetail, describe_one, lock_license
 from users.services import audit
 
-SETTINGS = frozenset({"access_policy", "require_activation", "max_activations", "match_policy"})
+SETTINGS = frozenset({"access_policy", "require_activation", "max_activations", "match_policy", "max_borrowed_seats"})
 
 
 def change(*, organization_id: UUID, license_id: UUID, actor_id: UUID, settings: dict[str, Any]) -> LicenseDetail:

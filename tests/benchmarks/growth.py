@@ -100,8 +100,7 @@ def table(grown: Grown) -> str:
     """Return a line a size, with its ratio to the smallest, and how the live leases of a licence are found."""
     smallest = next(iter(grown.acquire))
     lines = [
-        f"| sessions | acquire + release, ms (median of {ROUNDS}) | to the first "
-        "| beat, ms | to the first | found by |",
+        f"| sessions | acquire + release, ms, median of {ROUNDS} | to the first | beat, ms | to the first | by |",
         "|---|---|---|---|---|---|",
     ]
     for name, rounds in grown.acquire.items():

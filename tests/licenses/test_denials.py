@@ -141,6 +141,7 @@ class TestKeeping:
         refuse(license_, 2)
         key = f"seats:{{{license_.id}}}:denials"
         old = redis_client().dump(key)
+        assert old is not None
         refuse(license_, 3)
         keep()
         redis_client().restore(key, 0, old, replace=True)

@@ -60,7 +60,7 @@ class TestTakeover:
         old = acquire(license_, OLD).seat
         new = acquire(license_, NEW, takeover_session_id=old.session_id).seat
         (owner,) = redis_client().hvals(f"seats:{{{license_.id}}}:owners")
-        assert owner.decode() == f"{new.session_id}:1"
+        assert owner == f"{new.session_id}:1".encode()
 
     def test_asked_again_gives_the_same_seat(self, license_: SeatedLicense) -> None:
         old = acquire(license_, OLD).seat

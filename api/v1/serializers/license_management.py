@@ -53,6 +53,9 @@ class SettingsSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="How many of the hardware signals that a machine showed before it must show again.",
     )
+    max_borrowed_seats = serializers.IntegerField(
+        min_value=0, max_value=1_000_000, required=False, help_text="How many seats may be borrowed at once."
+    )
 
 
 class ActivationSerializer(serializers.ModelSerializer[Activation]):

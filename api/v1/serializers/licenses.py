@@ -63,6 +63,7 @@ class LicenseSerializer(serializers.Serializer[Any]):
     require_activation = serializers.BooleanField(source="license.require_activation")
     max_activations = serializers.IntegerField(source="license.max_activations", allow_null=True)
     match_policy = serializers.CharField(source="license.match_policy")
+    max_borrowed_seats = serializers.IntegerField(source="license.max_borrowed_seats")
 
 
 class HolderSerializer(serializers.ModelSerializer[LicenseSession]):
@@ -70,7 +71,7 @@ class HolderSerializer(serializers.ModelSerializer[LicenseSession]):
 
     class Meta:
         model = LicenseSession
-        fields = ["id", "user_id", "acquired_at", "last_heartbeat_at", "expires_at", "clones_suspected"]
+        fields = ["id", "kind", "user_id", "acquired_at", "last_heartbeat_at", "expires_at", "clones_suspected"]
         read_only_fields = fields
 
 

@@ -27,7 +27,7 @@ class LicenseSessionSerializer(serializers.ModelSerializer[LicenseSession]):
     class Meta:
         model = LicenseSession
         fields = [
-            "id", "live", "user_id", "activation_id", "machine", "platform", "acquired_at", "last_heartbeat_at",
+            "id", "live", "kind", "user_id", "activation_id", "machine", "platform", "acquired_at", "last_heartbeat_at",
             "expires_at", "ended_at", "end_reason", "duration_seconds",
         ]  # fmt: skip
         read_only_fields = fields
