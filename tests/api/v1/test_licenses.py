@@ -81,7 +81,7 @@ class TestList:
             "seats_remaining", "status", "usable", "suspension_reason", "issued_at", "activated_at", "suspended_at",
             "deactivated_at", "expires_at", "grace_period_ends_at", "failed_payment_count", "last_renewal_at",
             "next_billing_date", "access_policy", "suspension_note", "overage_seats", "overage_used",
-            "require_activation", "max_activations", "match_policy",
+            "require_activation", "max_activations", "match_policy", "max_borrowed_seats",
         }  # fmt: skip
 
     def test_filters_orders_and_pages(self, made: Licensed) -> None:
