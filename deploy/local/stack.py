@@ -19,7 +19,7 @@ from deploy.local.supervisor import Component, StopFlag, Supervisor
 
 WEBHOOK_PATH = "/api/v1/webhooks/stripe"
 # One place for the web server's options, because they are tuned by measuring.
-WEB_ARGV = ["-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "4"]
+WEB_ARGV = ["-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", "16"]
 WEB_ARGV += ["--respawn-failed-workers", "--no-access-log"]
 
 

@@ -42,11 +42,11 @@ def production() -> Server:
 
 
 def contenders() -> list[Server]:
-    """Every server, with 1 and 2 worker processes and, where it has them, 2, 4 and 8 threads."""
+    """Every server, with 1 and 2 worker processes and, where it has them, 4, 8 and 16 threads."""
     found = []
     for workers in (1, 2):
-        found += [_granian_wsgi(workers, threads) for threads in (2, 4, 8)]
-        found += [_gunicorn_threads(workers, threads) for threads in (2, 4, 8)]
+        found += [_granian_wsgi(workers, threads) for threads in (4, 8, 16)]
+        found += [_gunicorn_threads(workers, threads) for threads in (4, 8, 16)]
         found += [_gunicorn_sync(workers), _granian_asgi(workers), _uvicorn(workers)]
     return found
 
