@@ -5,12 +5,14 @@ its work, so that it and its neighbours on the machine bear on both alike.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 import psycopg
@@ -38,10 +40,10 @@ select (select count(*) from licenses_license), (select count(*) from emails_ema
 
 @dataclass
 class Measured:
-    """Latencies in ms and answers per second by path; how many events were stored, applied, tried again; seconds."""
+    """The bursts by path, a turn each; how many events were stored, applied, tried again; seconds; load before it."""
 
-    latencies: dict[str, list[float]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    turns: dict[str, list[Answered]] = field(default_factory=dict)
+    load_before: float = 0.0
     stored: int = 0
     applied: int = 0
     tried_again: int = 0
@@ -53,7 +55,7 @@ def measure(world: World, *, deliveries: int, tell: Callable[[str], None]) -> Me
 
     Raises RuntimeError when one is not acknowledged, not applied, or applied with an effect it should not have.
     """
-    measured = Measured()
+    measured = Measured(load_before=os.getloadavg()[0])
     url = world.home.environment()["migrator"]["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("create table benchmark_row (id bigint generated always as identity, body text)")
@@ -77,19 +79,29 @@ def measure(world: World, *, deliveries: int, tell: Callable[[str], None]) -> Me
 
 def table(measured: Measured) -> str:
     """Return what was measured as Markdown."""
-    lines = ["| | answers/s | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
+    lines = [
+        "| | answers/s, median of turns (min–max) | p50 ms | p99 ms | most ms |",
+        "|---|---|---|---|---|",
+    ]
     for path, name in ((WEBHOOK, "webhook: verified, stored, queued"), (ROW, "plain view that inserts a row")):
-        ordered = sorted(measured.latencies[path])
-        rate = len(ordered) / measured.seconds[path]
-        p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-        lines.append(f"| {name} | {rate:,.0f} | {p50:.1f} | {p99:.1f} | {ordered[-1]:.0f} |")
+        turns = measured.turns[path]
+        rates = [len(turn.latencies) / turn.seconds for turn in turns]
+        p50, p99 = (median(_quantile(turn, share) for turn in turns) for share in (0.5, 0.99))
+        most = max(max(turn.latencies) for turn in turns)
+        spread = f"{median(rates):,.0f} ({min(rates):,.0f}–{max(rates):,.0f})"
+        lines.append(f"| {name} | {spread} | {p50:.1f} | {p99:.1f} | {most:.0f} |")
     rate = measured.applied / measured.applied_within
     return "\n".join(lines) + (
         f"\n\n{measured.stored:,} events acknowledged over {CONNECTIONS} connections, {measured.applied:,} applied "
         f"({measured.tried_again:,} of them at a second attempt, none with an effect of its own) by one worker process "
         f"in {measured.applied_within:.0f} s: {rate:.1f} events/s, each with a request to the Stripe stand-in on the "
-        "same machine, and the deliveries beside it."
+        f"same machine, and the deliveries beside it. {TURNS} turns; load average before it {measured.load_before:.1f}."
     )
+
+
+def _quantile(turn: Answered, share: float) -> float:
+    ordered = sorted(turn.latencies)
+    return ordered[int(len(ordered) * share)]
 
 
 def _turn(world: World, port: int, path: str, turn: int, number: int, measured: Measured) -> None:
@@ -99,8 +111,7 @@ def _turn(world: World, port: int, path: str, turn: int, number: int, measured: 
     if done.returncode:
         raise RuntimeError(f"the burst on {path} failed: {done.stderr.strip()}")
     answered = Answered(**json.loads(done.stdout))
-    measured.latencies.setdefault(path, []).extend(answered.latencies)
-    measured.seconds[path] = measured.seconds.get(path, 0.0) + answered.seconds
+    measured.turns.setdefault(path, []).append(answered)
 
 
 def _secret(world: World) -> str:

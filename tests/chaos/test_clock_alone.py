@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.process import Process
 from tests.api.beneath import as_owner
-from tests.chaos.worker_process import new_worker
+from tests.chaos.worker_process import new_worker, nothing_was_missed
 from tests.concurrency.together import wait_until
 from tests.subscriptions.stripe_time import card, own_time
 from tests.subscriptions.test_dunning import Paying, audited, license_, mails
@@ -26,8 +26,9 @@ PATIENCE = timedelta(seconds=40)
 
 
 @pytest.fixture
-def worker() -> Iterator[Process]:
+def worker(db: None) -> Iterator[Process]:
     """Return a worker process as a deployment runs it, not started yet."""
+    nothing_was_missed()
     process = new_worker()
     yield process
     process.stop()

@@ -12,7 +12,7 @@ from config.kernel.worker import MOST_RUNS
 from deploy.local.process import Process
 from tests import journey
 from tests.api.beneath import as_owner
-from tests.chaos.worker_process import Point, held_at, holdable, look, new_worker, two_minutes_pass
+from tests.chaos.worker_process import Point, held_at, holdable, look, new_worker, nothing_was_missed, two_minutes_pass
 from tests.concurrency.together import wait_until
 from tests.jobs import run_jobs
 from tests.subscriptions.stripe_side import only, pay, subscription_of, tell
@@ -27,8 +27,9 @@ _JOBS = (
 
 
 @pytest.fixture
-def worker() -> Iterator[Process]:
+def worker(db: None) -> Iterator[Process]:
     """Return a worker process as a deployment runs it, not started yet."""
+    nothing_was_missed()
     process = new_worker()
     yield process
     process.stop()

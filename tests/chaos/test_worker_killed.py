@@ -16,6 +16,7 @@ from tests.chaos.worker_process import (
     holdable,
     look,
     new_worker,
+    nothing_was_missed,
     two_minutes_pass,
 )
 from tests.concurrency.together import wait_until
@@ -60,8 +61,9 @@ BUYING = {
 
 
 @pytest.fixture
-def worker() -> Iterator[Process]:
+def worker(db: None) -> Iterator[Process]:
     """Return a worker process as a deployment runs it, not started yet."""
+    nothing_was_missed()
     process = new_worker()
     yield process
     process.stop()

@@ -1,7 +1,5 @@
 """The worker stopped or killed while work arrives: it is all done when a worker is back, and done once."""
 
-import os
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,9 +7,9 @@ from rest_framework.test import APIClient
 
 from deploy.local.process import Process
 from tests import journey, stripe_account
+from tests.chaos.worker_process import look, new_worker, nothing_was_missed, two_minutes_pass
 from tests.concurrency.seated_license import owner_connection
 from tests.concurrency.together import wait_until, wait_until_stuck
-from tests.plugins import servers
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -20,18 +18,10 @@ DONE_WITHIN_SECONDS = 60.0
 
 
 @pytest.fixture
-def worker() -> Iterator[Process]:
+def worker(db: None) -> Iterator[Process]:
     """Return a worker process as a deployment runs it, not started yet."""
-    process = Process(
-        [sys.executable, "manage.py", "worker"],
-        log=servers.current().folder / "worker.log",
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "config.settings.local",
-            "DATABASE_URL": servers.current().postgres.url("worker"),
-        },
-        cwd=servers.ROOT,
-    )
+    nothing_was_missed()
+    process = new_worker()
     yield process
     process.stop()
 
@@ -46,12 +36,6 @@ def paid() -> None:
     assert len(events) > 2
     for event in [*events, *events]:
         assert stripe_account.deliver(APIClient(), event).status_code == 200
-
-
-def look(query: str) -> list[tuple[object, ...]]:
-    """Return rows as the tables' owner sees them."""
-    with owner_connection() as owner:
-        return owner.execute(query).fetchall()
 
 
 def events_by_status() -> dict[object, object]:
@@ -72,14 +56,6 @@ def assert_done_once() -> None:
     assert look("select count(*) from licenses_license") == [(1,)]
     assert look("select count(*) from users_auditentry where action = 'LICENSE_ISSUED'") == [(1,)]
     assert look("select count(*) from emails_mailboxmessage where kind = 'license_issued'") == [(1,)]
-
-
-def two_minutes_pass() -> None:
-    """Age what a dead worker left behind, instead of waiting until it counts as dead."""
-    with owner_connection() as owner:
-        owner.execute("update procrastinate_workers set last_heartbeat = last_heartbeat - interval '2 minutes'")
-        owner.execute("update procrastinate_jobs set scheduled_at = scheduled_at - interval '2 minutes'")
-        owner.execute("update subscriptions_webhookevent set next_attempt_at = next_attempt_at - interval '2 minutes'")
 
 
 class TestStoppedWorker:

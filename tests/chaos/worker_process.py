@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from config.kernel.ids import new_id
 from deploy.local.process import Process
 from tests.concurrency.seated_license import owner_connection
 from tests.concurrency.together import wait_until
@@ -49,6 +50,20 @@ def new_worker() -> Process:
         },
         cwd=servers.ROOT,
     )
+
+
+def nothing_was_missed() -> None:
+    """Let no worker go and ask Stripe what it has missed: the stand-in knows every other test's customers.
+
+    It would at any full hour and 23 minutes, or when it starts up to ten minutes later.
+    """
+    with owner_connection() as owner:
+        owner.execute(
+            "insert into subscriptions_reconcilerun "
+            "(id, kind, started_at, finished_at, looked_at, differences, report, seen_until) "
+            "values (%s, 'events', now(), now(), 0, 0, '[]', now() + interval '1 year')",
+            [new_id()],
+        )
 
 
 @contextmanager
