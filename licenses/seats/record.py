@@ -70,6 +70,7 @@ class Beat:
     lease: Lease
     sequence: int
     ended: bool
+    end_reason: str
     license_status: str
     license_expires_at: datetime | None
     grace_period_ends_at: datetime | None
@@ -158,10 +159,10 @@ def beat(asked: Sequence[Asked], *, wait: bool = True) -> list[Beat | str | None
 
 
 def _beat(row: tuple[Any, ...]) -> Beat | str:
-    session_id, renewed, busy, now, lease_no, newest, hardware_hash, expires_at, ended, *license_ = row
+    session_id, renewed, busy, now, lease_no, newest, hardware_hash, expires_at, ended, *why_not = row
     if busy:
         return BUSY
-    return Beat(renewed, now, Lease(session_id, lease_no, bytes(hardware_hash), expires_at), newest, ended, *license_)
+    return Beat(renewed, now, Lease(session_id, lease_no, bytes(hardware_hash), expires_at), newest, ended, *why_not)
 
 
 _LIVE = """

@@ -208,8 +208,6 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
         refusal = _refusal(found, sequence=sequence)
         if isinstance(refusal, TokenSuperseded):
             clones.report(organization_id=organization_id, session_id=session_id)
-        if found.ended and _was_taken_over(organization_id, session_id):
-            refusal = SessionTakenOver()
         raise refusal
     return _seat(
         organization_id=organization_id,
@@ -222,13 +220,10 @@ def _beat(*, organization_id: UUID, license_id: UUID, session_id: UUID, sequence
     )
 
 
-def _was_taken_over(organization_id: UUID, session_id: UUID) -> bool:
-    session = _get_session(organization_id=organization_id, session_id=session_id)
-    return session.end_reason == EndReason.TAKEN_OVER
-
-
 def _refusal(beat: Beat, *, sequence: int | None) -> DomainError:
     """Return why a beat was refused that found its session."""
+    if beat.end_reason == EndReason.TAKEN_OVER:
+        return SessionTakenOver()
     if beat.ended or beat.lease.expires_at <= beat.now:
         return SessionExpired()
     standing = rules.standing(

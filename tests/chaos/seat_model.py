@@ -21,6 +21,7 @@ class Tally:
 
     def __init__(self, wanted: int, log: Path | None = None) -> None:
         self.wanted, self.log, self.violations = wanted, log, 0
+        self.first: Violation | None = None
         self.began = self._logged = time.monotonic()
         self._games: list[Counter[str]] = []
 
@@ -84,8 +85,9 @@ class SeatModel(RuleBasedStateMachine):
             self._tally.begin(self._game)
         try:
             self._game.burst(seed, steps)
-        except Violation:
+        except Violation as violation:
             self._tally.violations += 1
+            self._tally.first = self._tally.first or violation
             self._tally.write(now=True)
             raise
         self._tally.write()

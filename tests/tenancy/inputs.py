@@ -14,6 +14,7 @@ ORGANIZATION_HEADER = "X-Organization"
 # What an `id` in a path names, by the word before it; the words of an input's name find their table by themselves.
 PATHS = {
     "/api/v1/licenses/sessions/{id}": "licenses_licensesession",
+    "/api/v1/licenses/acquire": "licenses_licensesession",  # one to take over
     "/api/v1/licenses/heartbeat": "licenses_licensesession",
     "/api/v1/licenses/release": "licenses_licensesession",
     "/api/v1/auth/sessions/{id}": "users_session",

@@ -16,7 +16,7 @@ class Odds:
             "one": (92, 60),
             "several": (2.5, 15),
             "batch": (2, 4),
-            "held": (0.6, 15),
+            "held": (1, 15),
             "overtaken": (0.2, 2),
             "limit_changes": (1.5, 1.5),
             "time_passes": (3, 3),

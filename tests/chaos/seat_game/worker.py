@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import django
+import jwt
 
 django.setup()
 
@@ -95,8 +96,9 @@ def _release(token: str, session_id: UUID) -> None:
 
 
 def _grant(seat: Seat) -> Grant:
-    claims = tokens.read(seat.signed_token)
-    return Grant(seat.session_id, claims.lease_no, claims.sequence, seat.signed_token, seat.expires_at)
+    # Our own token: verified when it is shown, which costs enough.
+    claims = jwt.decode(seat.signed_token, options={"verify_signature": False})
+    return Grant(seat.session_id, claims["lease"], claims["sequence"], seat.signed_token, seat.expires_at)
 
 
 def _limit(organization_id: UUID, license_id: UUID, seats_: int) -> None:
