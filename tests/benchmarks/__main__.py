@@ -1,11 +1,11 @@
-"""`./dev bench [seats|growth|servers|enumeration|audit|webhooks] [--quick]`: measures, and prints Markdown tables."""
+"""`./dev bench [seats|growth|clients|servers|enumeration|audit|webhooks]`: measures, and prints Markdown tables."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
 
-from tests.benchmarks import audit, enumeration, gate_alone, growth, report, webhooks
+from tests.benchmarks import audit, clients, enumeration, gate_alone, growth, report, webhooks
 from tests.benchmarks.measure import Effort, measure_server, measure_servers
 from tests.benchmarks.servers import contenders, production
 from tests.benchmarks.world import add_many_licenses, world
@@ -45,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grown = growth.measure(past=100_000 if options.quick else growth.PAST, tell=_tell)
         _print(f"### Cost as it grows\n\n{growth.table(grown)}\n\n{report.machine()}")
         return 0
+    if options.name == "clients":
+        played = clients.measure(clients=options.clients, seconds=options.minutes * 60, tell=_tell)
+        _print(f"### Live clients\n\n{clients.table(played)}\n\n{report.machine()}")
+        return 0 if played.sound else 1
     if options.name == "webhooks":
         with world() as made:
             burst = webhooks.measure(made, deliveries=1_000 if options.quick else 10_000, tell=_tell)
@@ -73,10 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument(
-        "name", nargs="?", choices=("seats", "growth", "servers", "enumeration", "audit", "webhooks"), default="seats"
+        "name",
+        nargs="?",
+        choices=("seats", "growth", "clients", "servers", "enumeration", "audit", "webhooks"),
+        default="seats",
     )
     parser.add_argument("--quick", action="store_true", help="half a minute, for a first look; quote full runs only")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the servers, those with TEXT in their name")
+    parser.add_argument("--clients", type=int, default=10_000, help="of the live clients, how many")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the live clients, for how long")
     return parser
 
 

@@ -1,7 +1,9 @@
 """What an acquire and a beat cost the database as sessions pile up: live ones, past ones, and many on one licence.
 
 Each size is a database of its own on one server; the same statements go to all of them in turn, so that a neighbour's
-load hits all alike. Rows are made by PostgreSQL itself, as its superuser, past the walls and the foreign keys.
+load hits all alike. A commit that waits for the disk costs the same whatever the size and so hides what grows: each
+verb is measured with that wait, as the product has it, and without. Rows are made by PostgreSQL itself, as its
+superuser, past the walls and the foreign keys.
 """
 
 import os
@@ -11,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -25,9 +27,12 @@ from deploy.local.postgres import Postgres
 
 LICENSES = 1_000
 PAST = 10_000_000
-ROUNDS, CALLS = 15, 40
+ROUNDS, CALLS = 15, 25
 FREE_BYTES_NEEDED = 12 * 1024**3
 ONE_LICENSE_SEATS = 10_000
+# A load that nobody needs to be able to repeat after a crash; undone before anything is measured.
+FOR_FILLING = {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "16GB", "shared_buffers": "1GB"}
+VERBS = ("acquire + release", "beat")
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,9 @@ class Size:
 
 @dataclass
 class Grown:
-    """Milliseconds a call, a list of rounds for each size and verb; and how PostgreSQL goes about it."""
+    """Milliseconds a call (a round's median) by verb, whether the disk is waited for, and size; PostgreSQL's plans."""
 
-    acquire: dict[str, list[float]] = field(default_factory=dict)
-    beat: dict[str, list[float]] = field(default_factory=dict)
+    rounds: dict[tuple[str, bool], dict[str, list[float]]] = field(default_factory=dict)
     plans: dict[str, str] = field(default_factory=dict)
     filling_seconds: float = 0.0
 
@@ -60,7 +64,7 @@ def sizes(past: int) -> list[Size]:
         Size("10,000 live", 10_000),
         Size("100,000 live", 100_000),
         Size(f"100,000 live, {past:,} past", 100_000, past),
-        Size(f"{ONE_LICENSE_SEATS:,} live on one licence", ONE_LICENSE_SEATS, on_one=ONE_LICENSE_SEATS),
+        Size(f"100,000 live, {ONE_LICENSE_SEATS:,} of them on one licence", 100_000, on_one=ONE_LICENSE_SEATS),
     ]
 
 
@@ -73,23 +77,17 @@ def measure(*, past: int, tell: Tell) -> Grown:
     postgres = Postgres(folder / "postgres")
     try:
         postgres.start()
-        grown, players = Grown(), []
+        grown = Grown()
+        _configure(postgres, FOR_FILLING)
         for number, size in enumerate(sizes(past)):
             began = time.perf_counter()
-            database = f"growth_{number}"
-            _make(postgres, database, template="growth_0" if number else None)
-            _fill(postgres, database, size)
+            _make(postgres, f"growth_{number}", template="growth_0" if number else None)
+            _fill(postgres, f"growth_{number}", size)
             seconds = time.perf_counter() - began
             grown.filling_seconds = max(grown.filling_seconds, seconds)
             tell(f"{size.name}: filled in {seconds:.0f} s")
-            players.append(_Player(postgres, database, size))
-        for number in range(ROUNDS):
-            shift = number % len(players)
-            for player in (*players[shift:], *players[:shift]):
-                player.play(grown)
-        for player in players:
-            grown.plans[player.size.name] = player.plan()
-            player.close()
+        _configure(postgres, {})
+        _play([_Player(postgres, f"growth_{number}", size) for number, size in enumerate(sizes(past))], grown, tell)
         return grown
     finally:
         postgres.destroy()
@@ -98,16 +96,44 @@ def measure(*, past: int, tell: Tell) -> Grown:
 
 def table(grown: Grown) -> str:
     """Return a line a size, with its ratio to the smallest, and how the live leases of a licence are found."""
-    smallest = next(iter(grown.acquire))
-    lines = [
-        f"| sessions | acquire + release, ms, median of {ROUNDS} | to the first | beat, ms | to the first | by |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, rounds in grown.acquire.items():
-        cells = [name, f"{median(rounds):.2f}", _ratio(rounds, grown.acquire[smallest])]
-        cells += [f"{median(grown.beat[name]):.2f}", _ratio(grown.beat[name], grown.beat[smallest]), grown.plans[name]]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + f"\n\nThe largest took {grown.filling_seconds:.0f} s to fill."
+    columns = [(verb, waits) for verb in VERBS for waits in (True, False)]
+    head = ["sessions"]
+    for verb, waits in columns:
+        head += [f"{verb}, ms" if waits else "not waiting for the disk, ms", "to the first"]
+    lines = [f"| {' | '.join([*head, 'by'])} |", f"|{'---|' * (len(head) + 1)}"]
+    for name, plan in grown.plans.items():
+        cells = [name]
+        for column in columns:
+            smallest = next(iter(grown.rounds[column].values()))
+            rounds = grown.rounds[column][name]
+            cells += [f"{median(rounds):.2f}", _ratio(rounds, smallest)]
+        lines.append(f"| {' | '.join([*cells, plan])} |")
+    return "\n".join(lines) + (
+        f"\n\nMedians of {ROUNDS} rounds of {CALLS} calls, turn by turn. "
+        f"The largest took {grown.filling_seconds:.0f} s to fill."
+    )
+
+
+def _play(players: "list[_Player]", grown: Grown, tell: Tell) -> None:
+    for number in range(ROUNDS):
+        tell(f"round {number + 1} of {ROUNDS}")
+        shift = number % len(players)
+        for waits in (True, False):
+            for player in (*players[shift:], *players[:shift]):
+                player.play(grown, waits=waits)
+    for player in players:
+        grown.plans[player.size.name] = player.plan()
+        player.close()
+
+
+def _configure(postgres: Postgres, settings: Mapping[str, str]) -> None:
+    """Start the server anew with these settings and no others of ours."""
+    with psycopg.connect(postgres.url("superuser", "postgres"), autocommit=True) as admin:
+        admin.execute("alter system reset all")
+        for name, value in settings.items():
+            admin.execute(f"alter system set {name} = '{value}'".encode())
+    postgres.stop()
+    postgres.start()
 
 
 def _ratio(rounds: list[float], smallest: list[float]) -> str:
@@ -135,7 +161,6 @@ def _settings() -> dict[str, str]:
 
 
 _LICENSES = """
-set session_replication_role = replica;
 insert into organizations_organization (id, name, slug, status, region, settings, created_at)
 select md5('organization ' || n)::uuid, 'Engines ' || n, 'engines-' || n, 'active', 'us', '{}', now()
 from generate_series(0, %(licenses)s - 1) n;
@@ -152,15 +177,17 @@ from generate_series(0, %(licenses)s - 1) n;
 # Ids as `new_id` makes them: their time leads, so rows made later stand later. Leases that run out in ten years stay
 # live however long the measuring takes.
 _SESSIONS = """
-set session_replication_role = replica;
 insert into licenses_licensesession (id, organization_id, license_id, hardware_hash, lease_no, sequence, acquired_at,
     last_heartbeat_at, expires_at, ended_at, end_reason)
-select overlay(md5('session ' || n)::text placing lpad(to_hex(n::bigint), 12, '0') from 1)::uuid,
-    md5('organization ' || l)::uuid, md5('license ' || l)::uuid, sha256(n::text::bytea), 1, 1, now(), now(),
+select (lpad(to_hex(n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
+    l.organization_id, l.id, sha256(int8send(n)), 1, 1, now(), now(),
     case when n < %(past)s then now() - interval '1 day' else now() + interval '10 years' end,
     case when n < %(past)s then now() - interval '1 day' end, case when n < %(past)s then 'released' else '' end
-from (select n, case when n >= %(past)s and n - %(past)s < %(on_one)s then 0 else n %% %(licenses)s end as l
+from (select n::bigint, case when n >= %(past)s and n - %(past)s < %(on_one)s then 0 else n %% %(licenses)s end as l
       from generate_series(0, %(past)s + %(live)s - 1) n) made
+join (select id, organization_id, substr(name, 9)::integer as number from (
+      select l.id, l.organization_id, o.name from licenses_license l
+      join organizations_organization o on o.id = l.organization_id) named) l on l.number = made.l
 """
 
 
@@ -169,21 +196,21 @@ def _fill(postgres: Postgres, database: str, size: Size) -> None:
     with psycopg.connect(
         postgres.url("superuser", database), autocommit=True, cursor_factory=psycopg.ClientCursor
     ) as admin:
-        admin.execute("set synchronous_commit = off; set maintenance_work_mem = '1GB'")
+        admin.execute("set maintenance_work_mem = '1GB'; set session_replication_role = replica")
         admin.execute(_LICENSES, values)
-        indexes: list[str] = []
-        if size.past:
-            # Made once at the end, as a restore does.
+        # Emptied and filled in one transaction: at this `wal_level` PostgreSQL then logs no row of it, nor of its
+        # indexes, which are made once at the end, as a restore does.
+        with admin.transaction():
+            admin.execute("truncate licenses_licensesession cascade")
             found = admin.execute(
                 "select indexname, indexdef from pg_indexes where tablename = 'licenses_licensesession' and indexname "
-                "not in (select conname from pg_constraint) and indexname not like '%%tenant_key'"
+                "not in (select conname from pg_constraint) and indexname not like '%tenant_key'"
             ).fetchall()
-            for name, definition in found:
+            for name, _ in found:
                 admin.execute(f'drop index "{name}"'.encode())
-                indexes.append(definition)
-        admin.execute(_SESSIONS, values)
-        for definition in indexes:
-            admin.execute(definition.encode())
+            admin.execute(_SESSIONS, values)
+            for _, definition in found:
+                admin.execute(definition.encode())
         admin.execute("vacuum (analyze) licenses_licensesession, licenses_license")
         admin.execute("checkpoint")
 
@@ -208,15 +235,20 @@ class _Player:
             [CALLS],
         ).fetchall()
         for _ in range(2):  # plans and pages are warm, as they are in a process that has run for a while
-            self._acquire()
-            self._beat()
+            for number in range(CALLS):
+                self._acquire(number)
+                self._beat(number)
 
-    def play(self, grown: Grown) -> None:
+    def play(self, grown: Grown, *, waits: bool) -> None:
         """Measure one round of each verb."""
-        for verb, found in ((self._acquire, grown.acquire), (self._beat, grown.beat)):
-            began = time.perf_counter()
-            verb()
-            found.setdefault(self.size.name, []).append((time.perf_counter() - began) * 1000 / CALLS)
+        self._app.execute(b"set synchronous_commit = " + (b"on" if waits else b"off"))
+        for name, verb in zip(VERBS, (self._acquire, self._beat), strict=True):
+            took = []
+            for number in range(CALLS):
+                began = time.perf_counter()
+                verb(number)
+                took.append((time.perf_counter() - began) * 1000)
+            grown.rounds.setdefault((name, waits), {}).setdefault(self.size.name, []).append(median(took))
 
     def plan(self) -> str:
         """Return how the live leases of a licence are found; raises RuntimeError when it is by reading everything."""
@@ -237,26 +269,26 @@ class _Player:
         self._app.close()
         self._admin.close()
 
-    def _acquire(self) -> None:
-        for license_id, organization_id in self._licenses:
-            verdict, session_id = self._one(
-                "select verdict, session_id from seat_acquire(%s, %s, %s, null, 360, %s, %s, '-')",
-                [organization_id, license_id, self._machine, new_id(), uuid4()],
-            )
-            if verdict != "granted":
-                raise RuntimeError(f"a seat was not granted: {verdict}")
-            self._one(
-                "select license_id from seat_release(%s, %s, 1, 'released', null, %s, '-')",
-                [organization_id, session_id, uuid4()],
-            )
+    def _acquire(self, number: int) -> None:
+        license_id, organization_id = self._licenses[number]
+        verdict, session_id = self._one(
+            "select verdict, session_id from seat_acquire(%s, %s, %s, null, 360, %s, %s, '-')",
+            [organization_id, license_id, self._machine, new_id(), uuid4()],
+        )
+        if verdict != "granted":
+            raise RuntimeError(f"a seat was not granted: {verdict}")
+        self._one(
+            "select license_id from seat_release(%s, %s, 1, 'released', null, %s, '-')",
+            [organization_id, session_id, uuid4()],
+        )
 
-    def _beat(self) -> None:
-        for session_id, license_id, organization_id in self._held:
-            self._one(
-                "select 1 from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], array[null]::bigint[], 360, true) "
-                "where renewed",
-                [[session_id], [license_id], [organization_id]],
-            )
+    def _beat(self, number: int) -> None:
+        session_id, license_id, organization_id = self._held[number]
+        self._one(
+            "select 1 from seat_beat(%s::uuid[], %s::uuid[], %s::uuid[], array[null]::bigint[], 360, true) "
+            "where renewed",
+            [[session_id], [license_id], [organization_id]],
+        )
 
     def _one(self, query: str, values: list[object] | None = None) -> tuple[object, ...]:
         row: tuple[object, ...] | None = self._app.execute(query.encode(), values).fetchone()

@@ -81,7 +81,14 @@ class Wire:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def exchange(self, request: Request) -> Any:
-        """Send one request and return the decoded body of its answer; raises FailedRunError."""
+        """Send one request and return the decoded body of its answer; raises FailedRunError for an unexpected one."""
+        status, content = await self.ask(request)
+        if status not in request.expect:
+            raise FailedRunError(f"{request.name} was answered {status}: {content[:500].decode('utf-8', 'replace')}")
+        return json.loads(content) if content else None
+
+    async def ask(self, request: Request) -> tuple[int, bytes]:
+        """Send one request and return the status and content of its answer, whatever they are."""
         if self._streams is None:
             self._streams = await asyncio.open_connection(HOST, self._port)
         reader, writer = self._streams
@@ -94,9 +101,7 @@ class Wire:
         content = await reader.readexactly(int(headers.get("content-length", 0)))
         if headers.get("connection", "").lower() == "close":
             await self.close()
-        if status not in request.expect:
-            raise FailedRunError(f"{request.name} was answered {status}: {content[:500].decode('utf-8', 'replace')}")
-        return json.loads(content) if content else None
+        return status, content
 
     async def close(self) -> None:
         """Close the connection, if it is open."""

@@ -32,19 +32,19 @@ Scenario = Generator[Request, Any, None]
 def empty_user(plan: dict[str, Any]) -> Scenario:
     """Ask the yardstick of user tokens."""
     while True:
-        yield _request("empty_user", "GET", "/api/benchmark/empty-user", bearer=plan["access"])
+        yield make_request("empty_user", "GET", "/api/benchmark/empty-user", bearer=plan["access"])
 
 
 def empty_seat(plan: dict[str, Any]) -> Scenario:
     """Ask the yardstick of seat tokens."""
     while True:
-        yield _request("empty_seat", "GET", "/api/benchmark/empty-seat", bearer=plan["seats"][0]["signed_token"])
+        yield make_request("empty_seat", "GET", "/api/benchmark/empty-seat", bearer=plan["seats"][0]["signed_token"])
 
 
 def heartbeat(plan: dict[str, Any]) -> Scenario:
     """Beat for each of this connection's seats in turn, with the token of its last answer, as a client does."""
     for seat in itertools.cycle(plan["seats"]):
-        answer = yield _request("heartbeat", "POST", f"{API}/heartbeat", body=seat)
+        answer = yield make_request("heartbeat", "POST", f"{API}/heartbeat", body=seat)
         _refuse_degraded(answer)
         seat["signed_token"] = answer["signed_token"]
 
@@ -53,12 +53,12 @@ def acquire(plan: dict[str, Any]) -> Scenario:
     """Take a seat and give it back, over and over, on the next of this connection's licences each time."""
     for key in itertools.cycle(plan["license_keys"]):
         wanted = {"license_key": key, "hardware_id": plan["hardware_id"]}
-        got = yield _request(
+        got = yield make_request(
             "acquire", "POST", f"{API}/acquire", body=wanted, bearer=plan["access"], expect=(201,), may_stop=False
         )
         _refuse_degraded(got)
         held = {"session_id": got["session_id"], "signed_token": got["signed_token"]}
-        yield _request("release", "POST", f"{API}/release", body=held, expect=(204,))
+        yield make_request("release", "POST", f"{API}/release", body=held, expect=(204,))
 
 
 def rows_acquire(plan: dict[str, Any]) -> Scenario:
@@ -74,10 +74,10 @@ def rows_hot(plan: dict[str, Any]) -> Scenario:
 def _by_row_locks(name: str, plan: dict[str, Any], keys: list[str]) -> Scenario:
     for key in itertools.cycle(keys):
         wanted = {"license_key": key, "hardware_id": plan["hardware_id"]}
-        got = yield _request(
+        got = yield make_request(
             name, "POST", f"{ROWS}-acquire", body=wanted, bearer=plan["access"], expect=(201,), may_stop=False
         )
-        yield _request(f"{name}_release", "POST", f"{ROWS}-release", body=got, bearer=plan["access"], expect=(204,))
+        yield make_request(f"{name}_release", "POST", f"{ROWS}-release", body=got, bearer=plan["access"], expect=(204,))
 
 
 def rows_refused(plan: dict[str, Any]) -> Scenario:
@@ -98,13 +98,13 @@ def refused(plan: dict[str, Any]) -> Scenario:
 def _refused(name: str, path: str, plan: dict[str, Any], more: dict[str, Any]) -> Scenario:
     wanted = {"license_key": plan["full_license_key"], "hardware_id": plan["hardware_id"], **more}
     while True:
-        yield _request(name, "POST", path, body=wanted, bearer=plan["full_license_access"], expect=(429,))
+        yield make_request(name, "POST", path, body=wanted, bearer=plan["full_license_access"], expect=(429,))
 
 
 def validate(plan: dict[str, Any]) -> Scenario:
     """Ask whether a key is good, as anybody may."""
     while True:
-        yield _request("validate", "POST", f"{API}/validate", body={"license_key": plan["license_key"]})
+        yield make_request("validate", "POST", f"{API}/validate", body={"license_key": plan["license_key"]})
 
 
 def machine(connection: int) -> str:
@@ -129,7 +129,7 @@ SCENARIOS: dict[str, Callable[[dict[str, Any]], Scenario]] = {
 }
 
 
-def _request(
+def make_request(
     name: str,
     method: str,
     path: str,
@@ -139,6 +139,7 @@ def _request(
     expect: tuple[int, ...] = (200,),
     may_stop: bool = True,
 ) -> Request:
+    """Return a request with its body as JSON, written out as HTTP/1.1."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
     if bearer:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.benchmarks.load import FailedRunError, Job, Result, run
 
-PLAN = {"access": "token", "license_key": "key", "hardware_id": "machine"}
+PLAN = {"access": "token", "license_key": "key", "license_keys": ["key"], "hardware_id": "machine"}
 Script = Callable[[str, str], str]
 
 

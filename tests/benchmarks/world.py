@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -80,29 +80,48 @@ def inherited() -> dict[str, str]:
     return kept | {"RATELIMIT_ENABLE": "false"}
 
 
+@dataclass(frozen=True)
+class RunningStack:
+    """A local stack that serves at `url`, and the environment of a benchmarked web process beside its own."""
+
+    home: Home
+    environ: dict[str, str]
+    url: str
+
+
 @contextmanager
-def world() -> Iterator[World]:
-    """Start the stack with durable PostgreSQL and Redis, as `./dev run` does, and take it down with all its data."""
+def running_stack(servers: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+    """Start the stack with durable PostgreSQL and Redis, as `./dev run` does, and take it down with all its data.
+
+    `servers` are variables that name servers of the caller's (REDIS_URL, say), which are used in place of the stack's.
+    """
     folder = Path(tempfile.mkdtemp(prefix="coditect-bench-"))
     home = Home(folder)
-    caller = inherited()
+    caller = inherited() | dict(servers or {})
     stack = Stack(home, free_port(), caller, StopFlag())
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the table
             stack.start()
         variables = home.environment()["app"] | {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings"}
-        yield _populated(home, for_process(caller, variables, home), stack.url)
+        yield RunningStack(home, for_process(caller, variables, home), stack.url)
     finally:
         stack.stop()
         Postgres(folder / "postgres").destroy()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _populated(home: Home, environ: dict[str, str], url: str) -> World:
+@contextmanager
+def world() -> Iterator[World]:
+    """Start the stack and fill it with customers."""
+    with running_stack() as stack:
+        yield _populated(stack)
+
+
+def _populated(stack: RunningStack) -> World:
     plans = ["pro"] * LICENSES + ["starter"]
     with ThreadPoolExecutor(4) as pool:
-        *customers, full = pool.map(lambda plan: become(url, plan=plan), plans)
+        *customers, full = pool.map(lambda plan: become(stack.url, plan=plan), plans)
     for number in range(3):
         full.acquire(f"bench-filling-{number:03}")
     holdings = [(customers[i % LICENSES], f"bench-holding-{i:03}") for i in range(SEATS_HELD)]
-    return World(home, environ, customers, full, holdings)
+    return World(stack.home, stack.environ, customers, full, holdings)
