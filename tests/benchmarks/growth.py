@@ -47,9 +47,9 @@ class Size:
 
 @dataclass
 class Grown:
-    """Milliseconds a call (a round's median) by verb, whether the disk is waited for, and size; PostgreSQL's plans."""
+    """Milliseconds of each call by verb, whether the disk is waited for, and size; PostgreSQL's plans."""
 
-    rounds: dict[tuple[str, bool], dict[str, list[float]]] = field(default_factory=dict)
+    calls: dict[tuple[str, bool], dict[str, list[float]]] = field(default_factory=dict)
     plans: dict[str, str] = field(default_factory=dict)
     filling_seconds: float = 0.0
 
@@ -104,12 +104,12 @@ def table(grown: Grown) -> str:
     for name, plan in grown.plans.items():
         cells = [name]
         for column in columns:
-            smallest = next(iter(grown.rounds[column].values()))
-            rounds = grown.rounds[column][name]
-            cells += [f"{median(rounds):.2f}", _ratio(rounds, smallest)]
+            smallest = median(next(iter(grown.calls[column].values())))
+            mine = median(grown.calls[column][name])
+            cells += [f"{mine:.2f}", f"{mine / smallest:.2f}"]
         lines.append(f"| {' | '.join([*cells, plan])} |")
     return "\n".join(lines) + (
-        f"\n\nMedians of {ROUNDS} rounds of {CALLS} calls, turn by turn. "
+        f"\n\nMedians of {ROUNDS * CALLS} calls each, turn by turn. "
         f"The largest took {grown.filling_seconds:.0f} s to fill."
     )
 
@@ -117,10 +117,12 @@ def table(grown: Grown) -> str:
 def _play(players: "list[_Player]", grown: Grown, tell: Tell) -> None:
     for number in range(ROUNDS):
         tell(f"round {number + 1} of {ROUNDS}")
-        shift = number % len(players)
         for waits in (True, False):
-            for player in (*players[shift:], *players[:shift]):
-                player.play(grown, waits=waits)
+            for call in range(CALLS):
+                # By single calls: a neighbour's burst on the machine is shorter than a size's turn would be.
+                shift = call % len(players)
+                for player in (*players[shift:], *players[:shift]):
+                    player.play(grown, call, waits=waits)
     for player in players:
         grown.plans[player.size.name] = player.plan()
         player.close()
@@ -134,10 +136,6 @@ def _configure(postgres: Postgres, settings: Mapping[str, str]) -> None:
             admin.execute(f"alter system set {name} = '{value}'".encode())
     postgres.stop()
     postgres.start()
-
-
-def _ratio(rounds: list[float], smallest: list[float]) -> str:
-    return f"{median(mine / theirs for mine, theirs in zip(rounds, smallest, strict=True)):.2f}"
 
 
 def _make(postgres: Postgres, database: str, *, template: str | None) -> None:
@@ -239,16 +237,14 @@ class _Player:
                 self._acquire(number)
                 self._beat(number)
 
-    def play(self, grown: Grown, *, waits: bool) -> None:
-        """Measure one round of each verb."""
+    def play(self, grown: Grown, number: int, *, waits: bool) -> None:
+        """Measure one call of each verb."""
         self._app.execute(b"set synchronous_commit = " + (b"on" if waits else b"off"))
         for name, verb in zip(VERBS, (self._acquire, self._beat), strict=True):
-            took = []
-            for number in range(CALLS):
-                began = time.perf_counter()
-                verb(number)
-                took.append((time.perf_counter() - began) * 1000)
-            grown.rounds.setdefault((name, waits), {}).setdefault(self.size.name, []).append(median(took))
+            began = time.perf_counter()
+            verb(number)
+            took = (time.perf_counter() - began) * 1000
+            grown.calls.setdefault((name, waits), {}).setdefault(self.size.name, []).append(took)
 
     def plan(self) -> str:
         """Return how the live leases of a licence are found; raises RuntimeError when it is by reading everything."""
