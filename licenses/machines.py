@@ -84,6 +84,13 @@ KnownMachine = TypeVar("KnownMachine", bound=Known)
 
 
 def recognise(machines: Iterable[KnownMachine], shown: Shown, policy: str) -> KnownMachine | None:
-    """Return the machine that shows this: of those that match, the one with most in common, then the first bound."""
+    """Return the machine that shows this: of those that match, the one with most in common.
+
+    Of several, the one that was bound by this very id, or else the first bound.
+    """
     matching = [one for one in machines if matches(known_signals(one), shown.signals, policy)]
-    return max(matching, key=lambda one: agreeing(known_signals(one), shown.signals), default=None)
+
+    def likeness(one: KnownMachine) -> tuple[int, bool]:
+        return agreeing(known_signals(one), shown.signals), bytes(one.hardware_hash) == shown.hardware_hash
+
+    return max(matching, key=likeness, default=None)

@@ -75,12 +75,13 @@ def by_ip(request: Request | HttpRequest) -> str:
 
 
 def by_body(*fields: str) -> KeyOf:
-    """Count by body fields, as they would be stored; not counted when one is missing or no text."""
+    """Count by body fields, as they would be stored; not counted when one is missing or neither text nor a number."""
 
     def key(request: Request) -> str | None:
         data = request.data
         values = [data.get(field) if isinstance(data, dict) else None for field in fields]
-        if not all(isinstance(value, str) for value in values):
+        # A number is taken for its text where text is asked for, and must not be a way around the count.
+        if not all(isinstance(value, str | int | float) and not isinstance(value, bool) for value in values):
             return None
         return "|".join(str(value).strip().lower() for value in values)
 

@@ -55,7 +55,7 @@ class Unusable:
 
 @dataclass(frozen=True)
 class NotActivated:
-    """A seat is free, but the machine is not bound to the licence yet; nothing was written."""
+    """A seat is free, but the machine is not known to the licence, or not by this; nothing was written."""
 
 
 Outcome = Granted | Full | Unusable | NotActivated
@@ -100,21 +100,25 @@ def acquire(
     hardware_hash: bytes,
     user_id: UUID | None,
     lease_seconds: int | None = None,
+    by_id_alone: bool = False,
 ) -> Outcome | None:
     """Grant a seat, with its audit entry, or say why not; None when there is no such licence.
 
     For `lease_seconds`, or the usual lease; one that runs already is not shortened. By itself, or in the transaction of
-    a caller who works for this organization.
+    a caller who works for this organization. A machine that shows its id alone (`by_id_alone`), and is known by more
+    than that suffices for, is NotActivated too: whoever asks has to look at what it is known by.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "select * from seat_acquire(%s, %s, %s, %s, %s, %s, %s, %s)",
+            "select * from seat_acquire(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 organization_id,
                 license_id,
                 hardware_hash,
+                by_id_alone,
                 user_id,
                 lease_seconds or settings.SEAT_LEASE_SECONDS,
+                new_id(),
                 new_id(),
                 new_id(),
                 current_request_id(),

@@ -55,9 +55,10 @@ def activate(
 def recognise(*, found: FoundLicense, shown: Shown) -> bytes:
     """Return the name under which the machine that shows this has its leases: the id that it was bound by.
 
-    A machine that shows its id alone is asked for by that; only signals cost a look. Raises MachineMismatch.
+    A machine that shows the id it was bound by and no signals is asked for by that, and costs no look: whether that is
+    enough is seen when a lease is granted. Raises MachineMismatch.
     """
-    if not shown.more_than_id:
+    if not shown.more_than_id and found.activated:
         return shown.hardware_hash
     with organization_context(found.organization_id):
         known = _recognise(license_id=found.id, shown=shown, policy=found.match_policy)

@@ -5,6 +5,7 @@ itself, or when it is released. The gate is not asked, only told: it knows of no
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -35,19 +36,27 @@ class BorrowedSeat:
     file: dict[str, str]
 
 
-def borrow(*, license_key: str, hardware_id: str, days: int, holder: KeyHolder) -> BorrowedSeat:
+def borrow(
+    *,
+    license_key: str,
+    hardware_id: str,
+    days: int,
+    holder: KeyHolder,
+    hardware_signals: Mapping[str, str] | None = None,
+) -> BorrowedSeat:
     """Lease a seat to a machine for days, at most until the licence ends; its own seat becomes that, if it has one.
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
     LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, BorrowLimitReached,
-    NoSeatsAvailable.
+    NoSeatsAvailable, MachineMismatch, MachineChanging; with signals HardwareSignalsInvalid.
     """
-    shown = machines.shown(hardware_id=hardware_id, signals={})
+    shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
     lookup.refuse_unless_usable(found)
+    machine = activation.recognise(found=found, shown=shown)
     with organization_context(found.organization_id):
         license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
-        granted = _grant(license_, shown=shown, days=days, holder=holder)
+        granted = _grant(license_, machine=machine, shown=shown, days=days, holder=holder)
         (detail,) = selectors.describe([selectors.get_license(license_id=license_.id)])
         lease = granted.lease
         proof = files.Borrow(lease.session_id, hardware_id, granted.now, lease.expires_at)
@@ -58,7 +67,7 @@ def borrow(*, license_key: str, hardware_id: str, days: int, holder: KeyHolder) 
     return BorrowedSeat(lease.session_id, token, lease.expires_at, file)
 
 
-def _grant(license_: License, *, shown: Shown, days: int, holder: KeyHolder) -> Granted:
+def _grant(license_: License, *, machine: bytes, shown: Shown, days: int, holder: KeyHolder) -> Granted:
     """Decide, with the licence's row locked."""
     now = clock.now()
     standing = rules.standing(
@@ -72,15 +81,15 @@ def _grant(license_: License, *, shown: Shown, days: int, holder: KeyHolder) -> 
     borrowed = LicenseSession.objects.filter(
         license=license_, kind=SessionKind.BORROWED, ended_at=None, expires_at__gt=now
     )
-    if borrowed.exclude(hardware_hash=shown.hardware_hash).count() >= license_.max_borrowed_seats:
+    if borrowed.exclude(hardware_hash=machine).count() >= license_.max_borrowed_seats:
         raise BorrowLimitReached(max_borrowed_seats=license_.max_borrowed_seats)
     ends = license_.grace_period_ends_at if standing is rules.Standing.IN_GRACE else license_.expires_at
     lasting = timedelta(days=days) if ends is None else min(timedelta(days=days), ends - now)
-    activation.admit(license_=license_, machine=shown.hardware_hash, shown=shown, explicit=False)
+    activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
     outcome = record.acquire(
         organization_id=license_.organization_id,
         license_id=license_.id,
-        hardware_hash=shown.hardware_hash,
+        hardware_hash=machine,
         user_id=holder.user_id,
         lease_seconds=max(1, math.floor(lasting.total_seconds())),
     )

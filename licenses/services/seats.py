@@ -153,7 +153,11 @@ def _ask_record(
     in_one_trip = not shown.more_than_id and takeover is None
     if in_one_trip:
         outcome = record.acquire(
-            organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
+            organization_id=found.organization_id,
+            license_id=found.id,
+            hardware_hash=machine,
+            user_id=user_id,
+            by_id_alone=True,
         )
     if not in_one_trip or isinstance(outcome, NotActivated):
         outcome, ended = admission.admit_and_acquire(

@@ -268,8 +268,8 @@ class _Player:
     def _acquire(self, number: int) -> None:
         license_id, organization_id = self._licenses[number]
         verdict, session_id = self._one(
-            "select verdict, session_id from seat_acquire(%s, %s, %s, null, 360, %s, %s, '-')",
-            [organization_id, license_id, self._machine, new_id(), uuid4()],
+            "select verdict, session_id from seat_acquire(%s, %s, %s, true, null, 360, %s, %s, %s, '-')",
+            [organization_id, license_id, self._machine, new_id(), uuid4(), uuid4()],
         )
         if verdict != "granted":
             raise RuntimeError(f"a seat was not granted: {verdict}")

@@ -55,6 +55,12 @@ class TestRecognise:
         assert recognise([one], seen, "any") is one
         assert recognise([one], seen, "most") is None
 
+    def test_takes_the_one_that_was_bound_by_this_id_where_several_have_as_much_in_common(self) -> None:
+        seen = shown(hardware_id="machine-0001", signals={"board": "To be filled by O.E.M."})
+        alike = Machine(b"?" * 32, {HARDWARE_ID: "?", "board": seen.signals["board"]})
+        own = Machine(seen.hardware_hash, {})
+        assert recognise([alike, own], seen, "any") is own
+
     def test_knows_a_machine_without_signals_by_its_id(self) -> None:
         seen = shown(hardware_id="machine-0001", signals={"disk": "d-1"})
         assert recognise([Machine(seen.hardware_hash, {})], seen, "all") is not None

@@ -101,6 +101,11 @@ class TestRefreshHeartbeat:
         store.confirm(license_id=LICENSE, lease=lease(A, seconds=200))
         assert known() == {A: (300, f"{S1}:1")}
 
+    def test_keeps_no_place_for_longer_than_one_lease(self) -> None:
+        put(A, seconds=300)
+        store.confirm(license_id=LICENSE, lease=lease(A, seconds=20 * 86400))
+        assert known() == {A: (360, f"{S1}:1")}
+
 
 class TestReleaseSeat:
     def test_takes_the_machine_out(self) -> None:
@@ -137,6 +142,10 @@ class TestLoadLeases:
         put(A, seconds=300, owner=f"{S1}:2")
         store.load(license_id=LICENSE, leases=[lease(A, seconds=100)])
         assert known() == {A: (300, f"{S1}:2")}
+
+    def test_keeps_no_place_for_longer_than_one_lease(self) -> None:
+        store.load(license_id=LICENSE, leases=[lease(A, seconds=20 * 86400)])
+        assert known() == {A: (360, f"{S1}:1")}
 
     def test_takes_no_leases_as_well(self) -> None:
         assert store.load(license_id=LICENSE, leases=[])

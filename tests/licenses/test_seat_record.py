@@ -1,5 +1,6 @@
 """The record of seats: which beats it accepts, what a release ends, what an acquire starts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,14 +10,17 @@ import pytest
 from config.kernel.errors import DomainError
 from config.kernel.ids import new_id
 from config.kernel.redis import client as redis_client
+from config.kernel.tenancy import organization_context
 from licenses import errors
 from licenses.lookup import KeyHolder
-from licenses.models import LicenseStatus
+from licenses.models import License, LicenseStatus
 from licenses.seats import tokens
-from licenses.services import seats
+from licenses.services import holders, seats
+from licenses.services.history import record_lapsed
 from licenses.services.seats import Seat
 from tests.concurrency import history, seated_license
 from tests.concurrency.seated_license import SeatedLicense, owner_connection
+from tests.concurrency.together import on_its_own_connection, wait_until_stuck
 
 AN_HOUR = timedelta(hours=1)
 
@@ -170,6 +174,25 @@ class TestRelease:
         assert row == ("expired", True)
 
 
+class TestAudit:
+    def test_tells_each_lease_that_ran_out_once_whoever_finds_it(self, license_: SeatedLicense, seat: Seat) -> None:
+        set_expiry(seat, seconds=-1)
+        second = acquire(license_)
+        set_expiry(second, seconds=-1)
+        release(second)
+        third = acquire(license_)
+        set_expiry(third, seconds=-1)
+        with organization_context(license_.organization_id):
+            assert holders.end_all(license_=License.objects.get()) == 0
+        record_lapsed()
+        with owner_connection() as owner:
+            told = owner.execute(
+                "select action, object_id from users_auditentry where object_type = 'license_session' order by id"
+            ).fetchall()
+        taken = (one.session_id for one in (seat, second, third))
+        assert told == [(action, one) for one in taken for action in ("LICENSE_ACQUIRED", "LICENSE_EXPIRED")]
+
+
 class TestAcquire:
     def test_refused_by_the_record_leaves_no_reservation_behind(self, license_: SeatedLicense, seat: Seat) -> None:
         acquire(license_, "machine-0002")
@@ -191,6 +214,27 @@ class TestAcquire:
         again = acquire(license_)
         assert again.session_id != seat.session_id
         assert history.live(license_.id) == 1
+
+    def test_begins_anew_when_its_lease_runs_out_and_is_closed_while_it_is_looked_at(
+        self, license_: SeatedLicense, seat: Seat
+    ) -> None:
+        """What closes lapsed sessions takes no lock on the licence: it may come between the look and the hand-back."""
+        license_.change(max_seats=1)
+        set_expiry(seat, seconds=1)
+        with owner_connection() as owner, ThreadPoolExecutor(1) as pool:
+            with owner.transaction():
+                owner.execute("select from licenses_licensesession where id = %s for update", [seat.session_id])
+                call = pool.submit(on_its_own_connection(lambda: acquire(license_)))
+                wait_until_stuck(owner, count=1)
+                owner.execute("select pg_sleep(1)")
+                owner.execute(
+                    "update licenses_licensesession set ended_at = expires_at, end_reason = 'expired' where id = %s",
+                    [seat.session_id],
+                )
+            again = call.result()
+        assert again.session_id != seat.session_id
+        beat(again)
+        assert (history.live(license_.id), history.most_at_once(license_.id)) == (1, 1)
 
     def test_does_not_shorten_its_own_lease(self, license_: SeatedLicense, seat: Seat) -> None:
         set_expiry(seat, seconds=1000)

@@ -146,19 +146,24 @@ class ActivatedSerializer(serializers.Serializer[Any]):
     max_seats = serializers.IntegerField()
 
 
-class AcquireSerializer(serializers.Serializer[Any]):
-    """A machine that wants a seat."""
+class MachineSerializer(serializers.Serializer[Any]):
+    """A machine, and the key of the licence that it wants a seat of."""
 
     license_key = serializers.CharField(max_length=200)
     hardware_id = serializers.CharField(max_length=1000, help_text="10 to 255 of A-Z a-z 0-9 . _ : -")
     hardware_signals = SignalsField()
+
+
+class AcquireSerializer(MachineSerializer):
+    """A machine that wants a seat."""
+
     takeover_session_id = serializers.UUIDField(
         required=False,
         help_text="A session of your own on this licence, on another machine: it ends, and this machine gets its seat.",
     )
 
 
-class BorrowSerializer(AcquireSerializer):
+class BorrowSerializer(MachineSerializer):
     """A machine that wants a seat for days."""
 
     days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS)

@@ -7,12 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.http.answer_signatures import signed
-from api.http.rate_limits import Limit, by_body, limited
+from api.http.rate_limits import limited
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import licenses as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
-from api.v1.views.seats import SEATS_PER_IP
+from api.v1.views.seats import PER_MACHINE, SEATS_PER_IP
 from licenses import errors as failures
 from licenses.services import borrowing
 
@@ -36,8 +36,11 @@ class BorrowViewSet(ApiViewSet):
                 *HOLDER_FAILURES,
                 *UNUSABLE,
                 failures.HardwareIdInvalid,
+                failures.HardwareSignalsInvalid,
                 failures.ActivationRequired,
                 failures.ActivationLimitReached,
+                failures.MachineMismatch,
+                failures.MachineChanging,
                 failures.BorrowLimitReached,
                 failures.NoSeatsAvailable,
                 body=True,
@@ -47,7 +50,7 @@ class BorrowViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["post"])
     @signed
-    @limited(SEATS_PER_IP, Limit("10/m", by_body("license_key", "hardware_id"), "licence and machine"))
+    @limited(SEATS_PER_IP, PER_MACHINE)
     def borrow(self, request: Request) -> Response:
         """Lease a seat for days."""
         seat = borrowing.borrow(**self.parse(shapes.BorrowSerializer, request), holder=holder(request))

@@ -7,6 +7,8 @@ from uuid import UUID
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.fields import UUIDField
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +22,7 @@ from api.http.views import ApiViewSet, shaped
 from api.v1.serializers import licenses as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
 from licenses import errors as failures
+from licenses.keys import normalize
 from licenses.seats import tokens
 from licenses.seats.tokens import SeatClaims
 from licenses.services import seats
@@ -39,14 +42,34 @@ RELEASE_FAILURES = (failures.SessionNotFound, failures.TokenMismatch, failures.S
 SESSION_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 
-SEATS_PER_IP = Limit("600/m", by_ip, "IP")
-BEATS = Limit("20/m", by_body("session_id"), "session")
+def by_licence_and_machine(request: Request) -> str | None:
+    """Count by licence key and machine; a key that is written in another way is the same key."""
+    given = by_body("license_key", "hardware_id")(request)
+    if given is None:
+        return None
+    key, _, machine = given.partition("|")
+    try:
+        return f"{normalize(key)}|{machine}"
+    except failures.LicenseKeyMalformed:
+        return given
 
 
-def by_path_id(request: Request) -> str | None:
-    """Count by the session named in the path."""
+def by_session(request: Request) -> str | None:
+    """Count by the session that the path or the body names, however its id is written."""
     match = request.resolver_match
-    return match.kwargs.get("pk") if match else None
+    named = match.kwargs.get("pk") if match else None
+    if named is None and isinstance(request.data, dict):
+        named = request.data.get("session_id")
+    try:
+        return str(_ID.run_validation(named))
+    except ValidationError:
+        return None
+
+
+_ID = UUIDField()
+SEATS_PER_IP = Limit("600/m", by_ip, "IP")
+PER_MACHINE = Limit("10/m", by_licence_and_machine, "licence and machine")
+BEATS = Limit("20/m", by_session, "session", counted_as="beats")
 
 
 class SeatViewSet(ApiViewSet):
@@ -83,7 +106,7 @@ class SeatViewSet(ApiViewSet):
     )
     @action(detail=False, methods=["post"])
     @signed
-    @limited(SEATS_PER_IP, Limit("10/m", by_body("license_key", "hardware_id"), "licence and machine"))
+    @limited(SEATS_PER_IP, PER_MACHINE)
     def acquire(self, request: Request) -> Response:
         """Lease a seat."""
         body = self.parse(shapes.AcquireSerializer, request)
@@ -145,7 +168,7 @@ class SessionViewSet(ApiViewSet):
     )
     @action(detail=True, methods=["patch"])
     @signed
-    @limited(SEATS_PER_IP, Limit("20/m", by_path_id, "session"))
+    @limited(SEATS_PER_IP, BEATS)
     def heartbeat(self, request: Request, pk: str) -> Response:
         """Renew the lease."""
         session_id, claims = _session_id(pk), self._claims(request)

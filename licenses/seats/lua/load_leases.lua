@@ -7,9 +7,12 @@
 --
 -- Example: Redis restarted empty; 3 seats are leased. D passes the gate, PostgreSQL refuses it, the three are loaded:
 -- the next caller is refused here. D's own refusal is counted now, since the gate could not. A lease that the gate knows already is left as it is: its news is newer.
+-- None is kept for longer than one lease from now (refresh_heartbeat.lua says why).
 local leases, owners, lease_ms = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local time = redis.call('TIME')
+local latest = time[1] * 1000 + math.floor(time[2] / 1000) + lease_ms
 for i = 3, #ARGV, 3 do
-  if redis.call('ZADD', leases, 'NX', ARGV[i + 2], ARGV[i]) == 1 then
+  if redis.call('ZADD', leases, 'NX', math.min(tonumber(ARGV[i + 2]), latest), ARGV[i]) == 1 then
     redis.call('HSET', owners, ARGV[i], ARGV[i + 1])
   end
 end

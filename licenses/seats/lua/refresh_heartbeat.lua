@@ -4,12 +4,17 @@
 -- ARGV machine, owner "<session id>:<lease no>", when the lease runs out (Unix ms, PostgreSQL's), lease length in ms
 -- Returns 1 when the gate knew the machine, else 0
 --
+-- No place is kept for more than one lease from now: a borrowed seat whose end nobody tells us of (Redis was away, a
+-- process died) would keep newcomers out for days. Once its place has lapsed here, PostgreSQL is asked, which knows.
+--
 -- A machine that the gate does not know is left out: had it been released meanwhile, adding it would keep its seat from
 -- others for a lease. A gate that knows too few only lets more callers through to PostgreSQL, which decides anyway.
 --
 -- Example: set {A: +10 s}. A beats: owner "s1:1", +360 s -> {A: +360 s}, 1. B's beat arrives after its release -> 0.
 local leases, owners = KEYS[1], KEYS[2]
-local machine, owner, expires, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local machine, owner, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local time = redis.call('TIME')
+local expires = math.min(tonumber(ARGV[3]), time[1] * 1000 + math.floor(time[2] / 1000) + lease_ms)
 
 local known = redis.call('ZSCORE', leases, machine)
 if not known then

@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from joserfc import jws
@@ -11,6 +12,9 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from rest_framework.test import APIClient
 
+from config.kernel.tenancy import organization_context
+from licenses.models import EndReason
+from licenses.seats import record
 from tests.api.beneath import as_owner, at_once
 from tests.api.issued import change, licensed
 from tests.api.raw import quiet
@@ -138,6 +142,23 @@ class TestBorrow:
         assert timedelta(days=1) < until(borrow(made, days=30).json()["expires_at"]) <= timedelta(days=2)
         change(made, expires_at=NOW - timedelta(days=1))
         refused(borrow(made), 403, "license_expired")
+
+    def test_whose_end_the_gate_was_not_told_keeps_newcomers_out_for_one_lease_at_most(self, made: Licensed) -> None:
+        """The process dies between PostgreSQL, where the seat is free, and the gate, which still has it."""
+        change(made, max_seats=1)
+        acquire(made)
+        seat = borrow(made, days=20).json()
+        organization_id = UUID(made.customer.organization_id)
+        with organization_context(organization_id):
+            assert record.release(
+                organization_id=organization_id,
+                session_id=UUID(seat["session_id"]),
+                lease_no=None,
+                reason=EndReason.RELEASED,
+            )
+        answer = acquire(made, "machine-0003")
+        refused(answer, 429, "no_seats_available")
+        assert int(answer.headers["Retry-After"]) <= 360
 
     @pytest.mark.parametrize("days", [0, -1, 31, "x", None, 10**30])
     def test_is_for_one_to_thirty_days(self, made: Licensed, days: Any) -> None:

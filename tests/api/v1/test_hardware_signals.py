@@ -22,9 +22,9 @@ def made(db: None) -> Licensed:
     return licensed(access_policy="key", match_policy="most")
 
 
-def ask(made: Licensed, verb: str, hardware_id: str = "machine-0001", signals: Any = None) -> Any:
-    """Activate or acquire, by the key alone."""
-    body: dict[str, Any] = {"license_key": made.license_key, "hardware_id": hardware_id}
+def ask(made: Licensed, verb: str, hardware_id: str = "machine-0001", signals: Any = None, **more: Any) -> Any:
+    """Activate, acquire or borrow, by the key alone."""
+    body: dict[str, Any] = {"license_key": made.license_key, "hardware_id": hardware_id, **more}
     if signals is not None:
         body["hardware_signals"] = signals
     return quiet(APIClient()).post(f"/api/v1/licenses/{verb}", body)
@@ -66,7 +66,11 @@ class TestMost:
         for verb in ("activate", "acquire"):
             refused(ask(made, verb, signals=other), 403, "machine_mismatch")
             refused(ask(made, verb), 403, "machine_mismatch")
+        change(made, max_borrowed_seats=1)
+        for signals in (other, None):
+            refused(ask(made, "borrow", signals=signals, days=1), 403, "machine_mismatch")
         assert count("licenses_licensesession") == 0
+        assert ask(made, "borrow", signals=PARTS, days=1).status_code == 200
 
     def test_finds_the_seat_of_a_renamed_machine_on_a_full_licence(self, made: Licensed) -> None:
         change(made, max_seats=1)
@@ -102,6 +106,23 @@ class TestOtherPolicies:
             change(made, match_policy=policy)
             assert ask(made, "activate").status_code == (201 if policy == "any" else 200)
             assert ask(made, "acquire").status_code == (201 if policy == "any" else 200)
+
+    def test_without_signals_a_machine_that_changed_its_id_is_known_by_the_new_one(self, made: Licensed) -> None:
+        change(made, match_policy="any", max_borrowed_seats=1)
+        seat = ask(made, "acquire", signals=PARTS).json()
+        ask(made, "activate", "machine-0002", PARTS)
+        again = ask(made, "acquire", "machine-0002")
+        assert (again.status_code, again.json()["session_id"]) == (200, seat["session_id"])
+        borrowed = ask(made, "borrow", "machine-0002", days=1)
+        assert (borrowed.status_code, borrowed.json()["session_id"]) == (200, seat["session_id"])
+        assert count("licenses_activation") == 1
+
+    def test_any_leaves_a_machine_what_it_was_bound_by_though_another_has_the_same_board(self, made: Licensed) -> None:
+        change(made, match_policy="any")
+        ask(made, "acquire", signals=PARTS)
+        seat = ask(made, "acquire", "machine-0002").json()
+        again = ask(made, "acquire", "machine-0002", {"board": PARTS["board"]})
+        assert (again.status_code, again.json()["session_id"]) == (200, seat["session_id"])
 
     def test_signals_are_learned_of_a_machine_that_had_none(self, made: Licensed) -> None:
         ask(made, "activate")

@@ -136,7 +136,7 @@ class TestStatements:
     def test_of_seat_routes(self, made: Licensed) -> None:
         api = made.customer.api
         body = {"license_key": made.license_key, "hardware_id": "machine-0003"}
-        with statements(9):  # a machine that is new to the licence
+        with statements(12):  # a machine that is new to the licence
             seat = api.post("/api/v1/licenses/acquire", body).json()
         with statements(3):
             seat = api.post("/api/v1/licenses/acquire", body).json()

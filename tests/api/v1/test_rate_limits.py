@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
 
 import django_ratelimit.core
 import pytest
@@ -29,7 +31,7 @@ def limits_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def statuses(api: APIClient, times: int, path: str, body: dict[str, str]) -> list[int]:
+def statuses(api: APIClient, times: int, path: str, body: dict[str, Any]) -> list[int]:
     """Post the same thing several times and return the statuses."""
     return [api.post(path, body).status_code for _ in range(times)]
 
@@ -180,6 +182,23 @@ class TestSeats:
         ).json()
         body = {"session_id": seat["session_id"], "signed_token": seat["signed_token"]}
         assert statuses(api, 21, "/api/v1/licenses/heartbeat", body) == [200] * 20 + [429]
+
+    def test_however_a_key_a_machine_or_a_session_is_written_it_is_the_same(self) -> None:
+        licensed = journey.licensed()
+        api, key = licensed.customer.api, licensed.license_key
+        for hardware_id in ("1234567890", 1234567890):
+            for form in (key, key.replace("-", ""), f" {key.lower().replace('-', ' - ')}"):
+                body: dict[str, Any] = {"license_key": form, "hardware_id": hardware_id}
+                answers = [api.post("/api/v1/licenses/acquire", body) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [429, 429]
+        seat = api.post("/api/v1/licenses/acquire", {"license_key": key, "hardware_id": "machine-0002"}).json()
+        given, token = UUID(seat["session_id"]), seat["signed_token"]
+        for session_id in (str(given), given.hex, f"{{{given}}}".upper(), given.int):
+            body = {"session_id": session_id, "signed_token": token}
+            assert statuses(APIClient(), 5, "/api/v1/licenses/heartbeat", body) == [200] * 5
+        bearer = APIClient(HTTP_AUTHORIZATION=f"Bearer {token}")
+        for form in (str(given), str(given).upper()):
+            assert bearer.patch(f"/api/v1/licenses/sessions/{form}/heartbeat").status_code == 429
 
     def test_without_redis_are_let_through(self) -> None:
         licensed = journey.licensed()
