@@ -15,7 +15,7 @@ from config.kernel.tenancy import organization_context, system_context
 from subscriptions.errors import EventNotApplicable
 from subscriptions.models import ENDED_STATUSES, Invoice, ReconcileRun, RunKind, Subscription
 from subscriptions.selectors import find_plan_of_price, list_subscriptions
-from subscriptions.services import subscription_sync
+from subscriptions.services import closing, subscription_sync
 from subscriptions.stripe import reads
 from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
 from subscriptions.stripe.shapes import StripeSubscription
@@ -55,6 +55,7 @@ def compare(*, repair: bool) -> ReconcileRun:
     found += _unknown_to_stripe(listed, run.started_at)
     if repair:
         _let_licenses_follow()
+        closing.find_left()
     run.differences = len(found)
     run.report = [_line(one) for one in found]
     run.finished_at = clock.now()

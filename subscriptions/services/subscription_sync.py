@@ -189,3 +189,5 @@ def _pass_on(organization: Organization, row: Subscription) -> None:
     billing_state.set_status(organization_id=organization.id, status=status or OrganizationStatus.ACTIVE)
     quotas.set_allowances(organization_id=organization.id, allowances=live.plan.quotas if live else None)
     tasks.enqueue("licenses.apply_subscription", organization_id=organization.id, subscription_id=row.id)
+    if organization.status == OrganizationStatus.CLOSED and row.status not in ENDED_STATUSES:
+        tasks.enqueue("subscriptions.end_of_closed", organization_id=organization.id)
