@@ -4,6 +4,7 @@ from uuid import UUID
 
 from config.kernel.tasks import periodic, task
 from subscriptions.services import (
+    closing,
     customers,
     due_plan_changes,
     duplicates,
@@ -55,6 +56,12 @@ def find_unsettled_plan_changes() -> None:
 def undo_duplicate(organization_id: str, subscription_id: str) -> None:
     """Cancel a second subscription at Stripe and pay back what it took."""
     duplicates.undo(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@task("subscriptions.end_of_closed")
+def end_of_closed(organization_id: str) -> None:
+    """End what a closed organization pays for."""
+    closing.end(organization_id=UUID(organization_id))
 
 
 @periodic("subscriptions.sweep_webhooks", cron="* * * * * */30")

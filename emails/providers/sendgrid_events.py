@@ -115,6 +115,10 @@ def _ours(raw: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _text(value: object) -> str:
-    """Return a short text for the record: no NUL, which PostgreSQL cannot hold, and nobody's address."""
+    """Return a short text for the record: nobody's address, no NUL and no half character, which PostgreSQL cannot hold.
+
+    The words are a foreign mail server's: one event of a delivery must not keep all of it from being stored.
+    """
     text = value if isinstance(value, str) else ""
-    return re.sub(r"\S+@\S+", "…", text[:2000].replace("\x00", ""))[:500]
+    text = text[:2000].replace("\x00", "").encode(errors="replace").decode()
+    return re.sub(r"\S+@\S+", "…", text)[:500]

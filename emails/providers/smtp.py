@@ -12,6 +12,7 @@ from emails.errors import MailRefused, ProviderSilent, ProviderUnavailable
 from emails.messages import Message
 
 TIMEOUT_SECONDS = 10
+TOO_BIG = 552
 DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -74,6 +75,8 @@ def _is_final(error: Exception) -> bool:
     """Return whether the server said no for good: a 5xx reply (RFC 5321 §4.2.1) about this mail."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return False  # our configuration is wrong, not the mail
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == TOO_BIG  # anything else is about who sends, which people put right
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from config.kernel import tasks
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from organizations.errors import PermissionDenied
@@ -43,6 +44,7 @@ def change(
 def close(*, organization_id: UUID, actor_id: UUID) -> None:
     """Close the organization for good: nobody belongs to it any more, and its data keys are destroyed.
 
+    A job ends what it pays for, at once and without refund: nobody would be left who could.
     What was encrypted under them cannot be read again, here or in any backup that does not hold the keys. Raises
     PermissionDenied for whoever is no owner any more.
     """
@@ -54,6 +56,7 @@ def close(*, organization_id: UUID, actor_id: UUID) -> None:
         organization.save(update_fields=["status"])
         data_keys.destroy(organization_id=organization_id)
         _audit("ORGANIZATION_CLOSED", organization, actor_id)
+        tasks.enqueue("subscriptions.end_of_closed", organization_id=organization_id)
 
 
 def _audit(action: str, organization: Organization, actor_id: UUID, **facts: str) -> None:

@@ -16,7 +16,7 @@ from subscriptions.stripe import customer_wishes, plan_prices
 from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
 
 
-def cancel(*, organization_id: UUID, user_id: UUID, subscription_id: UUID, at_period_end: bool) -> Subscription:
+def cancel(*, organization_id: UUID, user_id: UUID | None, subscription_id: UUID, at_period_end: bool) -> Subscription:
     """End a subscription with its period or, without refund, at once; one that has ended is returned as it is.
 
     Its licence ends when the worker has been told. Raises SubscriptionNotFound, SubscriptionEnded (Stripe has forgotten

@@ -74,6 +74,16 @@ def open_checkout(
     raise CheckoutUnderWay(retry_after=RETRY_AFTER_SECONDS)
 
 
+def withdraw(*, organization_id: UUID) -> None:
+    """Close the organization's open page, if there is one; raises SubscriptionExists if it has just been paid.
+
+    Also raises PaymentProviderUnavailable.
+    """
+    claim = checkout_visits.find_open(organization_id=organization_id)
+    if claim is not None:
+        _close(claim.visit, _at_stripe(claim))
+
+
 def is_allowed(url: str) -> bool:
     """Return whether people may be sent back to this URL: its origin is ours or on the list."""
     parts = urlsplit(url)

@@ -11,7 +11,8 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from config.kernel.tenancy import organization_context
-from organizations.models import QuotaName
+from organizations.errors import OrganizationNotFound
+from organizations.models import Organization, OrganizationStatus, QuotaName
 from organizations.services import billing_state, quotas
 from subscriptions.errors import SubscriptionExists
 from subscriptions.models import CheckoutSession, CheckoutStatus, Plan, Subscription
@@ -51,27 +52,44 @@ class Claim:
 def claim(*, wish: Wish) -> Claim:
     """Return the open visit of the organization, or begin the one that is wished for.
 
-    Raises SubscriptionExists, QuotaExceeded.
+    Raises OrganizationNotFound for one that has just been closed, SubscriptionExists, QuotaExceeded.
     """
     with organization_context(wish.organization_id):
         organization = billing_state.lock(organization_id=wish.organization_id)
+        if organization.status == OrganizationStatus.CLOSED:
+            raise OrganizationNotFound
         if find_live_subscription() is not None:
             raise SubscriptionExists
         quotas.leave_room(name=QuotaName.LICENSES, allowances=wish.plan.quotas)
-        found = CheckoutSession.objects.filter(status=CheckoutStatus.OPEN).annotate(age=_AGE).first()
-        age = timedelta() if found is None else found.age
-        visit: CheckoutSession = found or _begin(wish)
-        unrecorded = visit.stripe_session_id is None
-        return Claim(
-            visit,
-            organization.stripe_customer_id,
-            fits=_fits(visit, wish),
-            under_way=unrecorded and age < UNDER_WAY,
-            abandoned=unrecorded and age > ABANDONED_AFTER,
-        )
+        visit, age = _open_visit() or (_begin(wish), timedelta())
+        return _claim(organization, visit, age, fits=_fits(visit, wish))
+
+
+def find_open(*, organization_id: UUID) -> Claim | None:
+    """Return the open visit of the organization, for whoever wants it closed; None if there is none."""
+    with organization_context(organization_id):
+        organization = billing_state.lock(organization_id=organization_id)
+        found = _open_visit()
+        return _claim(organization, *found, fits=False) if found is not None else None
 
 
 _AGE = ExpressionWrapper(Now() - F("created_at"), output_field=DurationField())
+
+
+def _open_visit() -> tuple[CheckoutSession, timedelta] | None:
+    found = CheckoutSession.objects.filter(status=CheckoutStatus.OPEN).annotate(age=_AGE).first()
+    return (found, found.age) if found is not None else None
+
+
+def _claim(organization: Organization, visit: CheckoutSession, age: timedelta, *, fits: bool) -> Claim:
+    unrecorded = visit.stripe_session_id is None
+    return Claim(
+        visit,
+        organization.stripe_customer_id,
+        fits=fits,
+        under_way=unrecorded and age < UNDER_WAY,
+        abandoned=unrecorded and age > ABANDONED_AFTER,
+    )
 
 
 def _begin(wish: Wish) -> CheckoutSession:

@@ -10,14 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from config.kernel import clock, tasks
-from config.kernel.errors import DomainError
 from config.kernel.tenancy import organization_context, system_context
-from subscriptions.errors import EventNotApplicable
 from subscriptions.models import ENDED_STATUSES, Invoice, ReconcileRun, RunKind, Subscription
 from subscriptions.selectors import find_plan_of_price, list_subscriptions
-from subscriptions.services import subscription_sync
+from subscriptions.services import closing, subscription_sync
 from subscriptions.stripe import reads
-from subscriptions.stripe.errors import NotAtStripe, RefusedByStripe
 from subscriptions.stripe.shapes import StripeSubscription
 from users.services import audit
 
@@ -55,6 +52,7 @@ def compare(*, repair: bool) -> ReconcileRun:
     found += _unknown_to_stripe(listed, run.started_at)
     if repair:
         _let_licenses_follow()
+        closing.find_left()
     run.differences = len(found)
     run.report = [_line(one) for one in found]
     run.finished_at = clock.now()
@@ -105,7 +103,7 @@ def _awaited_plan(theirs: StripeSubscription) -> str:
 def _repaired(stripe_subscription_id: str, differences: list[Difference]) -> list[Difference]:
     try:
         organization_id = subscription_sync.sync(stripe_subscription_id=stripe_subscription_id)
-    except (EventNotApplicable, NotAtStripe, RefusedByStripe, DomainError) as error:
+    except Exception as error:  # whatever it is, it keeps nobody else's from being repaired
         logger.exception("subscription %s could not be repaired", stripe_subscription_id)
         return [_with(one, one.organization_id, f"not repaired: {error}"[:300]) for one in differences]
     with organization_context(organization_id):

@@ -17,19 +17,25 @@ def note_refund(*, charge_id: str, then: Callable[[], None]) -> None:
     """Flag a refund; one in full takes the payment off the subscription. `then` belongs to the same transaction."""
     charge = reads.fetch_charge(charge_id=charge_id)
     kind = FlagKind.FULL_REFUND if charge.is_refunded_in_full else FlagKind.PARTIAL_REFUND
-    _note(charge, kind=kind, about=charge.id, paid_back=charge.is_refunded_in_full, then=then)
+    _note(charge, kind=kind, about=charge.id, paid_back=charge.is_refunded_in_full or None, then=then)
 
 
 def note_dispute(*, dispute_id: str, then: Callable[[], None]) -> None:
-    """Flag a dispute; a lost one takes the payment off the subscription. `then` belongs to the same transaction."""
+    """Flag a dispute; a lost one takes the payment off the subscription. `then` belongs to the same transaction.
+
+    One that is won, also after it had been lost, puts it back, unless it was refunded as well.
+    """
     dispute = reads.fetch_dispute(dispute_id=dispute_id)
-    is_lost = dispute.status == "lost"
-    kind = FlagKind.DISPUTE_LOST if is_lost else FlagKind.DISPUTE_OPENED
+    kind = FlagKind.DISPUTE_LOST if dispute.status == "lost" else FlagKind.DISPUTE_OPENED
     charge = reads.fetch_charge(charge_id=dispute.charge_id)
-    _note(charge, kind=kind, about=dispute.id, paid_back=is_lost, then=then)
+    decided = {"lost": True, "won": charge.is_refunded_in_full}
+    _note(charge, kind=kind, about=dispute.id, paid_back=decided.get(dispute.status), then=then)
 
 
-def _note(charge: StripeCharge, *, kind: FlagKind, about: str, paid_back: bool, then: Callable[[], None]) -> None:
+def _note(
+    charge: StripeCharge, *, kind: FlagKind, about: str, paid_back: bool | None, then: Callable[[], None]
+) -> None:
+    """Flag what happened to a charge and, unless `paid_back` is None, whether its invoice is paid still."""
     invoice_id = reads.find_invoice_of(charge=charge)
     found = _whose(invoice_id) if invoice_id is not None else None
     if found is None:
@@ -40,8 +46,8 @@ def _note(charge: StripeCharge, *, kind: FlagKind, about: str, paid_back: bool, 
         billing_state.lock(organization_id=organization_id)
         subscription = Subscription.objects.select_for_update(no_key=True).get(id=subscription_id)
         flags.put_up(subscription=subscription, kind=kind, stripe_object_id=about)
-        if paid_back:
-            Invoice.objects.filter(stripe_invoice_id=invoice_id).update(paid_back=True)
+        if paid_back is not None:
+            Invoice.objects.filter(stripe_invoice_id=invoice_id).update(paid_back=paid_back)
             standing.refresh(subscription=subscription)
             subscription.save()
             tasks.enqueue(

@@ -94,8 +94,14 @@ def end(*, stripe_subscription_id: str, then: Callable[[], None]) -> None:
 
 
 def owner_of(fetched: StripeSubscription) -> UUID:
-    """Return whose it is: by our metadata, else by customer, never by e-mail; raises EventNotApplicable."""
+    """Return whose it is: by our metadata, else by customer, never by e-mail; raises EventNotApplicable.
+
+    One that we know stays whose it is, whatever is written on it later: it has issued that organization's licence.
+    """
     with system_context(reason="find whose subscription it is"):
+        known = Subscription.objects.filter(stripe_subscription_id=fetched.id).first()
+        if known is not None:
+            return known.organization_id
         found = find_for_billing(
             organization_id=fetched.metadata.get("organization_id", ""), stripe_customer_id=fetched.customer_id
         )
@@ -189,3 +195,5 @@ def _pass_on(organization: Organization, row: Subscription) -> None:
     billing_state.set_status(organization_id=organization.id, status=status or OrganizationStatus.ACTIVE)
     quotas.set_allowances(organization_id=organization.id, allowances=live.plan.quotas if live else None)
     tasks.enqueue("licenses.apply_subscription", organization_id=organization.id, subscription_id=row.id)
+    if organization.status == OrganizationStatus.CLOSED and row.status not in ENDED_STATUSES:
+        tasks.enqueue("subscriptions.end_of_closed", organization_id=organization.id)

@@ -115,6 +115,13 @@ class TestReceive:
         tell(event(mail, "bounce", type=["x"], reason="a\x00b" * 5_000, sg_message_id={"a": 1}))
         assert states() == [("bounced", 1, False)]
 
+    @pytest.mark.parametrize("half", ["\ud800", "x\ud83d"])
+    def test_is_not_lost_because_of_half_a_character_in_another_event_of_it(
+        self, mail: dict[str, Any], half: str
+    ) -> None:
+        tell(event(mail, "deferred", reason=f"450 {half} later", sg_message_id=half), event(mail, "delivered"))
+        assert states() == [("delivered", 1, False)]
+
     def test_answers_503_when_it_cannot_store_so_that_it_is_told_again(self, mail: dict[str, Any]) -> None:
         as_owner("alter table emails_providerevent alter provider_event_id type varchar(3)")
         try:

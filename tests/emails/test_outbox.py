@@ -113,7 +113,7 @@ class TestSend:
         assert [part.get_filename() for part in mail.iter_attachments()] == ["coditect.license"]
         assert as_owner("select status, provider_id from emails_emaillog") == [("sent", mail["Message-ID"])]
 
-    @pytest.mark.parametrize("answers", [{"RCPT": "550 nobody here"}, {"MAIL": "553 not you"}, {"DATA": "554 spam"}])
+    @pytest.mark.parametrize("answers", [{"RCPT": "550 nobody here"}, {"MAIL": "552 too big"}, {"DATA": "554 spam"}])
     def test_that_is_refused_for_good_fails_at_once_and_visibly(
         self, organization: UUID, smtp: Use, answers: dict[str, str]
     ) -> None:
@@ -125,6 +125,19 @@ class TestSend:
         assert next(iter(answers.values()))[4:] in as_owner("select error from emails_emaillog")[0][0]
         sweep_up()
         assert states() == [("failed", 1, False)]
+
+    @pytest.mark.parametrize("answer", ["530 say who you are", "550 this sender is not verified", "553 not you"])
+    def test_that_is_refused_because_of_us_waits_until_somebody_puts_that_right(
+        self, organization: UUID, smtp: Use, answer: str
+    ) -> None:
+        with mail_server(MAIL=answer) as server:
+            smtp(server.url)
+            queue(organization)
+            run_jobs()
+            assert states() == [("queued", 1, True)]
+            server.answers.clear()
+            sweep_up()
+        assert states() == [("sent", 2, False)]
 
     def test_that_is_put_off_is_tried_again_until_it_works(self, organization: UUID, smtp: Use) -> None:
         with mail_server(RCPT="451 later") as server:

@@ -236,3 +236,25 @@ class TestClockAlone:
         run_jobs()
         assert audited("LICENSE_DEACTIVATED") == 1
         assert mails() == ["payment_failed_warning", "license_suspended"]
+
+
+class TestWrittenOff:
+    """Stripe can be set to write an invoice off after its last retry and to leave the subscription past due."""
+
+    def test_renewal_is_owed_still(self, paying: Paying) -> None:
+        paying.fails()
+        before = license_()
+        invoice = call("GET", f"subscriptions/{paying.subscription_id}")["latest_invoice"]
+        call("POST", f"invoices/{invoice}/mark_uncollectible")
+        paying.told()
+        assert call("GET", f"subscriptions/{paying.subscription_id}")["status"] == "past_due"
+        assert license_() == before == ("suspended", "billing", 1, True)
+
+    def test_renewal_that_is_paid_after_all_lifts_the_suspension(self, paying: Paying) -> None:
+        paying.fails()
+        invoice = call("GET", f"subscriptions/{paying.subscription_id}")["latest_invoice"]
+        call("POST", f"invoices/{invoice}/mark_uncollectible")
+        card(paying.stripe_customer, "good")
+        call("POST", f"invoices/{invoice}/pay")
+        paying.told()
+        assert license_() == ("active", None, 0, False)

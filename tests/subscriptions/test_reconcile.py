@@ -196,6 +196,21 @@ class TestOneThatCannotBeRepaired:
         run_jobs()
         assert customers.licenses() == {**AS_AT_STRIPE, "buys": None}
 
+    def test_because_it_is_said_to_be_anothers_stays_whose_it_was_and_keeps_nobody_else_from_it(self) -> None:
+        customers = Customers()
+        stranger = sign_up()
+        for name in ("leaves", "upgrades", "stays"):
+            call(
+                "POST",
+                f"subscriptions/{customers.made[name]}",
+                **{"metadata[organization_id]": stranger.organization_id},
+            )
+        with as_role("worker"):
+            reconcile.compare(repair=True)
+        run_jobs()
+        assert customers.licenses() == AS_AT_STRIPE
+        assert stranger.api.get("/api/v1/subscriptions").json()["count"] == 0
+
 
 class TestLicence:
     def test_that_does_not_follow_its_subscription_is_brought_back_to_it(self) -> None:
@@ -216,3 +231,29 @@ class TestSweep:
         with as_role("worker"), pytest.raises(PaymentProviderUnavailable):
             event_sweep.sweep()
         assert as_owner("select count(*) from subscriptions_reconcilerun") == [(0,)]
+
+    def test_begins_no_later_than_now_whatever_the_last_one_saw(self) -> None:
+        customers = Customers()
+        as_owner(
+            "insert into subscriptions_reconcilerun (id, kind, started_at, finished_at, seen_until, looked_at, "
+            "differences, report) "
+            "values (gen_random_uuid(), 'events', now(), now(), now() + interval '10 days', 0, 0, '[]')"
+        )
+        with as_role("worker"):
+            assert event_sweep.sweep().differences >= 3
+        run_jobs()
+        assert customers.licenses() == AS_AT_STRIPE
+
+    def test_stores_what_the_database_cannot_hold_without_it_and_goes_on(self) -> None:
+        customers = Customers()
+        call("POST", f"subscriptions/{customers.made['stays']}", **{"metadata[note]": "a\x00b"})
+        with as_role("worker"):
+            event_sweep.sweep()
+        ((noted,),) = as_owner(
+            "select payload -> 'data' -> 'object' -> 'metadata' ->> 'note' from subscriptions_webhookevent "
+            "where payload -> 'data' -> 'object' ->> 'id' = %s and event_type = 'customer.subscription.updated'",
+            customers.made["stays"],
+        )
+        assert noted == "a�b"
+        run_jobs()
+        assert customers.licenses() == AS_AT_STRIPE

@@ -101,3 +101,28 @@ class TestDispute:
         local(f"disputes/{opened['id']}", {"outcome": "won"})
         hear_of_it()
         assert as_owner(LICENSE) == [("active", None, None)]
+
+    def test_that_is_won_after_it_was_lost_gives_the_licence_back(self, charge: dict[str, Any]) -> None:
+        opened = local(f"payments/{charge['id']}/dispute", {})
+        local(f"disputes/{opened['id']}", {"outcome": "lost"})
+        hear_of_it()
+        assert as_owner(LICENSE) == [("suspended", "billing", None)]
+        local(f"disputes/{opened['id']}", {"outcome": "won"})
+        hear_of_it()
+        assert as_owner(LICENSE) == [("active", None, None)]
+
+
+class TestLaterPayment:
+    def test_of_a_difference_does_not_make_good_for_the_period_that_was_given_back(
+        self, charge: dict[str, Any]
+    ) -> None:
+        subscription = call("GET", f"subscriptions?customer={charge['customer']}")["data"][0]
+        prices = dict(as_owner("select slug, stripe_price_id from subscriptions_plan"))
+        call("POST", f"subscriptions/{subscription['id']}", **{
+            "items[0][id]": subscription["items"]["data"][0]["id"], "items[0][price]": prices["pro"],
+            "proration_behavior": "always_invoice",
+        })  # fmt: skip
+        hear_of_it()
+        call("POST", "refunds", charge=charge["id"])
+        hear_of_it()
+        assert as_owner(LICENSE) == [("suspended", "billing", None)]

@@ -70,6 +70,16 @@ class TestDebt:
     def test_is_not_what_was_never_tried(self) -> None:
         assert debt_of([renewal(attempt_count=0)]) is None
 
+    def test_of_one_that_is_past_due_is_also_what_was_never_tried_and_what_was_written_off(self) -> None:
+        for status, attempts in [(InvoiceStatus.OPEN, 0), (InvoiceStatus.UNCOLLECTIBLE, 1)]:
+            found = debt_of([renewal(status=status, attempt_count=attempts)], past_due=True)
+            assert found is not None
+            assert (found.failed_count, found.grace_ends_at) == (1, NOON + 7 * DAY)
+
+    @pytest.mark.parametrize("status", [InvoiceStatus.DRAFT, InvoiceStatus.VOID])
+    def test_of_one_that_is_past_due_is_not_what_is_not_asked_for(self, status: str) -> None:
+        assert debt_of([renewal(status=status, attempt_count=1)], past_due=True) is None
+
     def test_is_the_oldest_since_the_last_payment(self) -> None:
         unpaid = [renewal(created=DAY * days, attempt_count=1) for days in (0, 30, 60)]
         paid = renewal(created=DAY * 15, status=InvoiceStatus.PAID, attempt_count=1)

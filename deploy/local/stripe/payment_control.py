@@ -90,14 +90,15 @@ class PaymentControl:
             return _json(checkout_sessions.settle(ctx, doc, outcome))
 
     def decide(self, request: Request, dispute: str) -> Response:
-        """End a dispute as `{"outcome": "won|lost"}`."""
+        """End a dispute as `{"outcome": "won|lost"}`; one that is lost can be won after all."""
         outcome = (request.get_json(silent=True) or {}).get("outcome")
         if outcome not in ("won", "lost"):
             return _json({"error": 'Send {"outcome": "won"} or {"outcome": "lost"} as JSON.'}, 400)
         with self._store.transaction() as tx:
             ctx = self._context(tx, dispute)
             doc = tx.find(dispute, "dispute")
-            if doc is None or doc["status"] not in disputes.OPEN:
+            overturned = doc is not None and (doc["status"], outcome) == ("lost", "won")
+            if doc is None or (doc["status"] not in disputes.OPEN and not overturned):
                 return _missing("open dispute", dispute)
             return _json(disputes.decide(ctx, doc, outcome))
 
