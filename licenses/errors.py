@@ -38,14 +38,6 @@ class MachineMismatch(DomainError):
     detail = "A machine of this hardware id is activated, and this one does not match it."
 
 
-class MachineChanging(DomainError):
-    """The machine was bound, renamed or taken back in the moment in which it was asked for."""
-
-    kind = Kind.CONFLICT
-    code = "machine_changing"
-    detail = "This machine's activation was changed at the same time. Try again."
-
-
 class LicenseNotFound(DomainError):
     """No licence has this key or id, or it belongs to somebody else: the two are not told apart."""
 

@@ -28,7 +28,6 @@ ACQUIRES = [
     errors.ActivationLimitReached.code,
     errors.HardwareSignalsInvalid.code,
     errors.MachineMismatch.code,
-    errors.MachineChanging.code,
     errors.SessionNotFound.code,
     *UNUSABLE,
     *FAULTS,

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from config.kernel.ids import new_id
 from config.kernel.tenancy import organization_context
 from licenses import lookup, machines
-from licenses.errors import ActivationLimitReached, ActivationRequired, MachineChanging, MachineMismatch
+from licenses.errors import ActivationLimitReached, ActivationRequired, MachineMismatch
 from licenses.lookup import FoundLicense, KeyHolder
 from licenses.machines import Shown
 from licenses.models import Activation, EndReason, License
@@ -46,29 +46,37 @@ def activate(
     lookup.refuse_unless_usable(found)
     with organization_context(found.organization_id):
         license_ = lock_license(license_id=found.id)
-        is_new = admit(
-            license_=license_, machine=None, shown=shown, explicit=True, hardware_name=hardware_name, platform=platform
-        )
+        is_new = admit(license_=license_, shown=shown, explicit=True, hardware_name=hardware_name, platform=platform)
     return Activated(found, is_new)
 
 
 def recognise(*, found: FoundLicense, shown: Shown) -> bytes:
-    """Return the name under which the machine that shows this has its leases: the id that it was bound by.
+    """Return the name under which the machine that shows this is likely to have its leases, to ask the gate by.
 
-    A machine that shows the id it was bound by and no signals is asked for by that, and costs no look: whether that is
-    enough is seen when a lease is granted. Raises MachineMismatch.
+    Only signals cost a look: a machine that shows its id alone is asked for by that. What its name is is decided when a
+    lease is granted, by `name_of`. Raises MachineMismatch.
     """
-    if not shown.more_than_id and found.activated:
+    if not shown.more_than_id:
         return shown.hardware_hash
     with organization_context(found.organization_id):
-        known = _recognise(license_id=found.id, shown=shown, policy=found.match_policy)
+        return _name(_recognise(license_id=found.id, shown=shown, policy=found.match_policy), shown)
+
+
+def name_of(*, license_: License, shown: Shown) -> bytes:
+    """Return the name under which the machine that shows this has its leases: the id that it was bound by.
+
+    With the licence's row locked, so that it stays so; raises MachineMismatch.
+    """
+    return _name(_recognise(license_id=license_.id, shown=shown, policy=license_.match_policy), shown)
+
+
+def _name(known: Activation | None, shown: Shown) -> bytes:
     return shown.hardware_hash if known is None else bytes(known.hardware_hash)
 
 
 def admit(
     *,
     license_: License,
-    machine: bytes | None,
     shown: Shown,
     explicit: bool,
     hardware_name: str = "",
@@ -76,15 +84,10 @@ def admit(
 ) -> bool:
     """Bind a machine unless it is bound already; return whether it was bound now. Needs the licence's row lock.
 
-    `machine` is the name under which a lease is being granted to it, None for no lease. A machine that is known and
-    shows other signals than before is known by those from now on. Raises ActivationRequired when the licence wants an
-    `explicit` activation and this is none, ActivationLimitReached, MachineMismatch, and MachineChanging when the lease
-    is being granted under a name that has become wrong meanwhile.
+    A machine that is known and shows other signals than before is known by those from now on. Raises ActivationRequired
+    when the licence wants an `explicit` activation and this is none, ActivationLimitReached, MachineMismatch.
     """
     known = _recognise(license_id=license_.id, shown=shown, policy=license_.match_policy)
-    name = shown.hardware_hash if known is None else bytes(known.hardware_hash)
-    if machine not in (None, name):
-        raise MachineChanging
     if known is not None:
         _remember(known, shown)
         return False
@@ -97,7 +100,7 @@ def admit(
         id=new_id(),
         organization_id=license_.organization_id,
         license=license_,
-        hardware_hash=name,
+        hardware_hash=shown.hardware_hash,
         signals=dict(shown.signals) if shown.more_than_id else {},
         hardware_name=hardware_name,
         platform=platform,

@@ -1,5 +1,6 @@
 """Grants a seat together with what it needs: the machine's activation, or the end of its member's seat elsewhere."""
 
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from licenses.services import activation
 
 
 def admit_and_acquire(
-    found: FoundLicense, *, machine: bytes, shown: Shown, user_id: UUID | None, takeover: UUID | None
+    found: FoundLicense, *, shown: Shown, user_id: UUID | None, takeover: UUID | None
 ) -> tuple[Outcome | None, Lease | None]:
     """Let the record decide under one lock; return its outcome, and the lease that was ended for it.
 
@@ -26,20 +27,23 @@ def admit_and_acquire(
     seat. What is refused leaves nothing behind.
 
     Raises AuthenticationRequired for nobody in particular who would take over, SessionNotFound for a session of anybody
-    else or of another licence, ActivationRequired, ActivationLimitReached, MachineMismatch, MachineChanging.
+    else or of another licence, ActivationRequired, ActivationLimitReached, MachineMismatch.
     """
-
-    def ask() -> Outcome | None:
-        return record.acquire(
-            organization_id=found.organization_id, license_id=found.id, hardware_hash=machine, user_id=user_id
-        )
 
     with organization_context(found.organization_id):
         license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
+        machine = activation.name_of(license_=license_, shown=shown)
+        ask = partial(
+            record.acquire,
+            organization_id=found.organization_id,
+            license_id=found.id,
+            hardware_hash=machine,
+            user_id=user_id,
+        )
         ended = None if takeover is None else _end(license_, session_id=takeover, user_id=user_id, machine=machine)
-        outcome = ask()
+        outcome: Outcome | None = ask()
         if isinstance(outcome, Granted | NotActivated):
-            activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
+            activation.admit(license_=license_, shown=shown, explicit=False)
         if isinstance(outcome, NotActivated):
             outcome = ask()
         if not isinstance(outcome, Granted):

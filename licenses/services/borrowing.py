@@ -48,15 +48,14 @@ def borrow(
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
     LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, BorrowLimitReached,
-    NoSeatsAvailable, MachineMismatch, MachineChanging; with signals HardwareSignalsInvalid.
+    NoSeatsAvailable, MachineMismatch; with signals HardwareSignalsInvalid.
     """
     shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
     lookup.refuse_unless_usable(found)
-    machine = activation.recognise(found=found, shown=shown)
     with organization_context(found.organization_id):
         license_ = License.objects.select_for_update(no_key=True).get(id=found.id)
-        granted = _grant(license_, machine=machine, shown=shown, days=days, holder=holder)
+        granted = _grant(license_, shown=shown, days=days, holder=holder)
         (detail,) = selectors.describe([selectors.get_license(license_id=license_.id)])
         lease = granted.lease
         proof = files.Borrow(lease.session_id, hardware_id, granted.now, lease.expires_at)
@@ -67,8 +66,9 @@ def borrow(
     return BorrowedSeat(lease.session_id, token, lease.expires_at, file)
 
 
-def _grant(license_: License, *, machine: bytes, shown: Shown, days: int, holder: KeyHolder) -> Granted:
+def _grant(license_: License, *, shown: Shown, days: int, holder: KeyHolder) -> Granted:
     """Decide, with the licence's row locked."""
+    machine = activation.name_of(license_=license_, shown=shown)
     now = clock.now()
     standing = rules.standing(
         status=license_.status,
@@ -85,7 +85,7 @@ def _grant(license_: License, *, machine: bytes, shown: Shown, days: int, holder
         raise BorrowLimitReached(max_borrowed_seats=license_.max_borrowed_seats)
     ends = license_.grace_period_ends_at if standing is rules.Standing.IN_GRACE else license_.expires_at
     lasting = timedelta(days=days) if ends is None else min(timedelta(days=days), ends - now)
-    activation.admit(license_=license_, machine=machine, shown=shown, explicit=False)
+    activation.admit(license_=license_, shown=shown, explicit=False)
     outcome = record.acquire(
         organization_id=license_.organization_id,
         license_id=license_.id,

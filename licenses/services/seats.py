@@ -67,7 +67,7 @@ def acquire(
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
     LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, NoSeatsAvailable; with signals
-    HardwareSignalsInvalid, MachineMismatch, MachineChanging; and SessionNotFound for a session to take over that is not
+    HardwareSignalsInvalid, MachineMismatch; and SessionNotFound for a session to take over that is not
     the member's on this licence.
     """
     shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
@@ -100,8 +100,11 @@ def acquire(
         raise _no_seats(used=outcome.seats_used, limit=outcome.limit, seconds=outcome.retry_after_seconds)
     if ended is not None:
         store.forget(license_id=found.id, hardware_hash=ended.hardware_hash, owner=ended.owner)
-    if gate.verdict is Verdict.FULL:
-        # Let through although the gate had no place for it; the one it took over has just left.
+    known_otherwise = outcome.lease.hardware_hash != machine
+    if known_otherwise:
+        store.forget(license_id=found.id, hardware_hash=machine, owner=reservation)
+    if known_otherwise or gate.verdict is Verdict.FULL:
+        # The gate has no place for this name, or had none at all before the one that was taken over left.
         store.load(license_id=found.id, leases=[outcome.lease])
     told = store.confirm(license_id=found.id, lease=outcome.lease)
     seat = _seat(
@@ -160,9 +163,7 @@ def _ask_record(
             by_id_alone=True,
         )
     if not in_one_trip or isinstance(outcome, NotActivated):
-        outcome, ended = admission.admit_and_acquire(
-            found, machine=machine, shown=shown, user_id=user_id, takeover=takeover
-        )
+        outcome, ended = admission.admit_and_acquire(found, shown=shown, user_id=user_id, takeover=takeover)
     if outcome is None:
         raise LicenseNotFound
     if isinstance(outcome, Unusable):

@@ -40,7 +40,6 @@ class BorrowViewSet(ApiViewSet):
                 failures.ActivationRequired,
                 failures.ActivationLimitReached,
                 failures.MachineMismatch,
-                failures.MachineChanging,
                 failures.BorrowLimitReached,
                 failures.NoSeatsAvailable,
                 body=True,

@@ -96,7 +96,6 @@ class SeatViewSet(ApiViewSet):
                 failures.ActivationRequired,
                 failures.ActivationLimitReached,
                 failures.MachineMismatch,
-                failures.MachineChanging,
                 failures.NoSeatsAvailable,
                 failures.SessionNotFound,
                 body=True,

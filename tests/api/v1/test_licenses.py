@@ -134,7 +134,9 @@ class TestRetrieve:
         acquire(made)
         shown = made.customer.api.get(f"/api/v1/licenses/{made.license_id}/").json()
         assert (shown["seats_used"], shown["seats_remaining"], len(shown["sessions"])) == (1, 2, 1)
-        assert set(shown["sessions"][0]) == {"id", "user_id", "acquired_at", "last_heartbeat_at", "expires_at"}
+        assert set(shown["sessions"][0]) == {
+            "id", "kind", "user_id", "acquired_at", "last_heartbeat_at", "expires_at", "clones_suspected",
+        }  # fmt: skip
 
     def test_of_no_licence_is_not_found(self, made: Licensed) -> None:
         for reference in ["0" * 36, "-" * 36, "nonsense", "1", "00000000-0000-7000-8000-000000000000"]:
