@@ -59,7 +59,8 @@ REFUSED = {
     "billing_portal.session.created": "No configuration provided",
     # They pay by Stripe's undocumented payment pages; here the hosted page is paid instead.
     "checkout.session.completed": "payment_intent_data",
-    "checkout.session.async_payment_succeeded": "payment_intent_data",
+    # (Both of its parameters that are refused come in any order.)
+    "checkout.session.async_payment_succeeded": "parameter_unknown",
     # Nothing of the product needs these.
     "charge.captured": "payment_method_types",
     "coupon.created": "/v1/coupons",
