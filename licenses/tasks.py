@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from config.kernel.tasks import periodic, task
-from licenses.services import daily_usage, denials, grace, history, issuing
+from licenses.services import closing, daily_usage, denials, grace, history, issuing
 
 
 @task("licenses.apply_subscription")
@@ -16,6 +16,12 @@ def apply_subscription(organization_id: str, subscription_id: str) -> None:
 def end_grace(organization_id: str, subscription_id: str) -> None:
     """End a licence whose grace is over unpaid."""
     grace.end(organization_id=UUID(organization_id), subscription_id=UUID(subscription_id))
+
+
+@task("licenses.end_of_organization")
+def end_of_organization(organization_id: str) -> None:
+    """End the licences of an organization that was closed."""
+    closing.end_licenses(organization_id=UUID(organization_id))
 
 
 @periodic("licenses.find_graces_over", cron="* * * * *")

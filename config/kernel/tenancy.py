@@ -102,6 +102,17 @@ def current_organization_id() -> UUID:
     return organization_id
 
 
+def refuse_other(organization_id: UUID) -> None:
+    """Raise RuntimeError in a unit of work of another organization.
+
+    For what tells PostgreSQL the organization by itself, in a function that saves a round trip: there it would move the
+    transaction of its caller over the wall.
+    """
+    current = _organization.get()
+    if current is not None and current != organization_id:
+        raise RuntimeError(f"already working for {current}")
+
+
 def memory_of_this_unit() -> dict[str, Any]:
     """Return what this unit of work remembers for itself, empty at first; raises NoOrganizationContext outside one."""
     memory = _memory.get()

@@ -17,7 +17,7 @@ from django.db import connection
 
 from config.kernel.ids import new_id
 from config.kernel.request_log import current_request_id
-from config.kernel.tenancy import organization_context
+from config.kernel.tenancy import organization_context, refuse_other
 from licenses import metrics
 from licenses.models import EndReason
 from licenses.seats.store import Lease
@@ -108,6 +108,7 @@ def acquire(
     a caller who works for this organization. A machine that shows its id alone (`by_id_alone`), and is known by more
     than that suffices for, is NotActivated too: whoever asks has to look at what it is known by.
     """
+    refuse_other(organization_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "select * from seat_acquire(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -201,6 +202,7 @@ def release(
 
     With a `lease_no` only that lease is ended: the late release of an earlier answer does not hit a newer one.
     """
+    refuse_other(organization_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "select * from seat_release(%s, %s, %s, %s, %s, %s, %s)",

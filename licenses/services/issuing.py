@@ -16,7 +16,7 @@ from licenses.rules import Claim, claim
 from licenses.selectors import describe
 from licenses.services import file_signing, holders, statuses
 from licenses.transitions import STORED, State, Verb, after
-from organizations.models import QuotaName
+from organizations.models import OrganizationStatus, QuotaName
 from organizations.selectors import get_organization, list_owners
 from organizations.services import quotas
 from subscriptions.models import LIVE_STATUSES, Subscription
@@ -27,16 +27,18 @@ from users.services import audit
 def apply_subscription(*, organization_id: UUID, subscription_id: UUID) -> None:
     """Bring the licence of a subscription to what it asks for now; issue it once the subscription has begun.
 
+    For an organization that was closed it asks for the licence's end, whatever it is that is still paid for.
     Run by a job after each change of the subscription; running it again changes nothing.
     """
     with organization_context(organization_id):
         subscription = get_subscription(subscription_id=subscription_id, lock=True)
-        asked = claim_of(subscription, clock.now())
+        closed = get_organization(organization_id=organization_id).status == OrganizationStatus.CLOSED
+        asked = Claim(Verb.END, ends_sessions=True) if closed else claim_of(subscription, clock.now())
         license_ = License.objects.select_for_update(no_key=True).filter(subscription=subscription).first()
         if asked is None or subscription.duplicate_of_id is not None:
             return
         if license_ is None:
-            if subscription.status not in LIVE_STATUSES:
+            if closed or subscription.status not in LIVE_STATUSES:
                 return
             license_ = _issue(subscription)
         follow(license_, subscription, asked)

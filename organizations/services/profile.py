@@ -44,9 +44,9 @@ def change(
 def close(*, organization_id: UUID, actor_id: UUID) -> None:
     """Close the organization for good: nobody belongs to it any more, and its data keys are destroyed.
 
-    A job ends what it pays for, at once and without refund: nobody would be left who could.
-    What was encrypted under them cannot be read again, here or in any backup that does not hold the keys. Raises
-    PermissionDenied for whoever is no owner any more.
+    What was encrypted under them cannot be read again, here or in any backup that does not hold the keys. Jobs end what
+    it pays for, at once and without refund (nobody would be left who could), and its licences, with the leases of
+    machines that show no more than a key or a token. Raises PermissionDenied for whoever is no owner any more.
     """
     with organization_context(organization_id):
         organization = get_organization(organization_id=organization_id, lock=True)
@@ -55,6 +55,7 @@ def close(*, organization_id: UUID, actor_id: UUID) -> None:
         organization.status = OrganizationStatus.CLOSED
         organization.save(update_fields=["status"])
         data_keys.destroy(organization_id=organization_id)
+        tasks.enqueue("licenses.end_of_organization", organization_id=organization_id)
         _audit("ORGANIZATION_CLOSED", organization, actor_id)
         tasks.enqueue("subscriptions.end_of_closed", organization_id=organization_id)
 

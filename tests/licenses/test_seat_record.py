@@ -13,8 +13,8 @@ from config.kernel.redis import client as redis_client
 from config.kernel.tenancy import organization_context
 from licenses import errors
 from licenses.lookup import KeyHolder
-from licenses.models import License, LicenseStatus
-from licenses.seats import tokens
+from licenses.models import EndReason, License, LicenseStatus
+from licenses.seats import record, tokens
 from licenses.services import holders, seats
 from licenses.services.history import record_lapsed
 from licenses.services.seats import Seat
@@ -172,6 +172,31 @@ class TestRelease:
                 "select end_reason, ended_at = expires_at from licenses_licensesession where id = %s", [seat.session_id]
             ).fetchone()
         assert row == ("expired", True)
+
+
+class TestWall:
+    def test_nobodys_seat_is_reached_from_the_work_of_another_organization(
+        self, license_: SeatedLicense, seat: Seat
+    ) -> None:
+        """The functions set the organization themselves: what they are handed must not move their caller's."""
+        other = seated_license.issue(seats=1)
+        with organization_context(other.organization_id):
+            with pytest.raises(RuntimeError):
+                record.release(
+                    organization_id=license_.organization_id,
+                    session_id=seat.session_id,
+                    lease_no=None,
+                    reason=EndReason.FORCED,
+                )
+            with pytest.raises(RuntimeError):
+                record.acquire(
+                    organization_id=license_.organization_id,
+                    license_id=license_.id,
+                    hardware_hash=b"another machine",
+                    user_id=None,
+                )
+            assert License.objects.get().id == other.id
+        assert history.live(license_.id) == 1
 
 
 class TestAudit:

@@ -22,6 +22,7 @@ from tests.api.raw import quiet, send
 from tests.api.refusals import refused
 from tests.api.v1.test_licenses import FUTURE, acquire, activate, validate
 from tests.authenticator_app import pass_ten_minutes
+from tests.jobs import run_jobs
 from tests.journey import Licensed
 from tests.licenses.test_transitions import NOON
 
@@ -353,6 +354,28 @@ class TestOverage:
         (row,) = made.customer.api.get("/api/v1/licenses").json()["results"]
         told = [row[name] for name in ("max_seats", "seats_used", "seats_remaining", "overage_seats", "overage_used")]
         assert told == [3, 3 + extra, 0, extra, extra]
+
+
+class TestClosedOrganization:
+    def test_has_no_licence_that_still_gives_seats(self) -> None:
+        made = licensed(access_policy="key", max_borrowed_seats=1)
+        api = quiet(APIClient())
+        asked = {"license_key": made.license_key, "hardware_id": "machine-0001"}
+        seat = api.post("/api/v1/licenses/acquire", asked).json()
+        owner = made.customer
+        assert owner.api.delete(f"/api/v1/organizations/{owner.organization_id}").status_code == 204
+        run_jobs()
+        beat = {name: seat[name] for name in ("session_id", "signed_token")}
+        refused(api.post("/api/v1/licenses/heartbeat", beat), 410, "session_expired")
+        refused(api.post("/api/v1/licenses/acquire", asked), 403, "license_inactive")
+        refused(api.post("/api/v1/licenses/borrow", {**asked, "days": 1}), 403, "license_inactive")
+        assert api.post("/api/v1/licenses/validate", asked).json()["code"] == "INACTIVE"
+        # What is still paid at Stripe, and told late, revives nothing.
+        ((subscription_id,),) = as_owner("select id from subscriptions_subscription")
+        issuing.apply_subscription(organization_id=UUID(owner.organization_id), subscription_id=subscription_id)
+        refused(api.post("/api/v1/licenses/acquire", asked), 403, "license_inactive")
+        told = as_owner("select action from users_auditentry where action = 'LICENSE_DEACTIVATED'")
+        assert told == [("LICENSE_DEACTIVATED",)]
 
 
 class TestEntitlements:
