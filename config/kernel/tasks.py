@@ -6,12 +6,12 @@ Handlers take ids, make one call and are idempotent: a job killed half-way runs 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as _app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -91,6 +91,21 @@ def enqueue(name: str, **arguments: UUID | str | int) -> None:
     if name not in _app.tasks:
         raise LookupError(f"no job is named {name}")
     configure_task(name=name, job_manager=_jobs()).defer(**plain)
+
+
+def waiting(name: str, *, argument: str, among: Collection[UUID]) -> set[UUID]:
+    """Return for which of these ids, as a job's `argument`, a job named `name` waits to be run now; in a worker only.
+
+    For sweeps, which wake what has no job: without it each of them adds one more for everything that waits while the
+    workers are behind. A job that is for later, or at work (its worker may have died), does not count.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT args ->> %s FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' "
+            "AND (scheduled_at IS NULL OR scheduled_at <= now()) AND args ->> %s = ANY(%s)",
+            [argument, name, argument, [str(one) for one in among]],
+        )
+        return {UUID(found) for (found,) in cursor.fetchall()}
 
 
 @lru_cache(maxsize=1)

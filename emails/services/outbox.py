@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template import TemplateDoesNotExist
@@ -103,7 +104,7 @@ def send(*, organization_id: UUID, email_id: UUID) -> None:
 def sweep() -> int:
     """Wake every mail that is due and has no job: backed off, or left in `sending` without an answer.
 
-    Returns how many were found.
+    Returns how many are due.
     """
     with system_context(reason="find mails that are due"):
         due = list(
@@ -111,6 +112,8 @@ def sweep() -> int:
                 status__in=[EmailStatus.QUEUED, EmailStatus.SENDING], next_attempt_at__lte=Now()
             ).order_by("next_attempt_at")[:1000]
         )
+    with transaction.atomic():
+        known = tasks.waiting("emails.send", argument="email_id", among=[email.id for email in due])
     for email in due:
         if email.status == EmailStatus.SENDING and email.uncertain_sends >= MOST_UNCERTAIN_SENDS:
             _give_up(email, "no provider ever said whether it took the mail")
@@ -118,7 +121,8 @@ def sweep() -> int:
         with organization_context(email.organization_id):
             if email.status == EmailStatus.SENDING:
                 _doubt(email)
-            tasks.enqueue("emails.send", organization_id=email.organization_id, email_id=email.id)
+            if email.id not in known:
+                tasks.enqueue("emails.send", organization_id=email.organization_id, email_id=email.id)
     return len(due)
 
 

@@ -116,9 +116,11 @@ def sweep() -> int:
             .values_list("id", flat=True)[:1000]
         )
     with transaction.atomic():
-        for event_id in due:
+        known = tasks.waiting("subscriptions.process_webhook_event", argument="event_id", among=due)
+        jobless = [event_id for event_id in due if event_id not in known]
+        for event_id in jobless:
             tasks.enqueue("subscriptions.process_webhook_event", event_id=event_id)
-    return len(due)
+    return len(jobless)
 
 
 def list_failed() -> list[WebhookEvent]:

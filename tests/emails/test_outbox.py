@@ -197,3 +197,14 @@ class TestSmtp:
         settings.SMTP_URL = url
         with pytest.raises(ImproperlyConfigured):
             Smtp()
+
+
+class TestSweep:
+    def test_adds_no_second_job_for_what_has_one_that_waits(self, organization: UUID) -> None:
+        for number in range(5):
+            queue(organization, key=f"welcome:{number}")
+        with as_role("worker"):
+            for _ in range(3):
+                outbox.sweep()
+        jobs = as_owner("select args ->> 'email_id' from procrastinate_jobs where task_name = 'emails.send'")
+        assert len(jobs) == len(set(jobs))

@@ -120,3 +120,22 @@ class TestVersion:
         tell(anew(NEWS, api_version="2024-06-20"))
         assert as_owner("select api_version from subscriptions_webhookevent") == [("2024-06-20",)]
         assert "is of the API version 2024-06-20" in caplog.text
+
+
+class TestSweep:
+    def test_adds_no_second_job_for_what_has_one_that_waits(self) -> None:
+        tell(*(anew(NEWS) for _ in range(20)))
+        with as_role("worker"):
+            assert webhooks.sweep() == 0
+        assert as_owner("select count(*) from procrastinate_jobs where task_name like '%%webhook_event'") == [(20,)]
+
+    def test_wakes_what_has_none_or_one_that_is_for_later_or_died(self) -> None:
+        tell(*(anew(NEWS) for _ in range(4)))
+        jobs = [row[0] for row in as_owner("select id from procrastinate_jobs order by id desc limit 3")]
+        as_owner("delete from procrastinate_jobs where id = %s", jobs[0])
+        as_owner("update procrastinate_jobs set scheduled_at = now() + interval '1 hour' where id = %s", jobs[1])
+        as_owner("update procrastinate_jobs set status = 'doing' where id = %s", jobs[2])
+        with as_role("worker"):
+            assert webhooks.sweep() == 3
+        run_jobs()
+        assert as_owner("select count(*) from subscriptions_webhookevent where processed_at is null") == [(0,)]

@@ -209,6 +209,18 @@ class TestTrial:
         as_owner("update users_user set default_organization_id = %s where id = %s", made.json()["id"], ada.user_id)
         assert self.trial(ada)["status"] == "active"
 
+    def test_is_not_had_twice_on_pages_of_two_organizations_that_are_open_at_once(self, ada: Customer) -> None:
+        pages = [checkout(ada).json()["checkout_url"]]
+        made = ada.api.post("/api/v1/organizations", {"name": "At Once"}).json()
+        as_owner("update users_user set default_organization_id = %s where id = %s", made["id"], ada.user_id)
+        pages.append(checkout(ada).json()["checkout_url"])
+        for page in pages:
+            stripe_account.act(page, "pay")
+        tell(*stripe_account.new_events())
+        run_jobs()
+        found = as_owner("select status from subscriptions_subscription order by status")
+        assert found == [("active",), ("trialing",)]
+
     def test_is_had_by_somebody_whose_colleagues_elsewhere_had_one(self, ada: Customer) -> None:
         self.trial(ada)
         bob = journey.sign_up()
