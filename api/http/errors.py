@@ -5,9 +5,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
-from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -56,6 +54,19 @@ class DomainExceptionHandler(ExceptionHandler):
             return DomainFailure(exc)
         return super().convert_known_exceptions(exc)
 
+    def format_exception(self, exc: exceptions.APIException) -> dict[str, Any]:
+        """Return the body of an error answer: of a failure of ours, with its field at fault and its extra members."""
+        if not isinstance(exc, DomainFailure):
+            body: dict[str, Any] = super().format_exception(exc)
+            return body
+        error = exc.error
+        told = "validation_error" if error.kind is Kind.INVALID else _type_of(exc.status_code)
+        return {
+            "type": told,
+            "errors": [{"code": error.code, "detail": error.message, "attr": error.attr}],
+            **error.extra,
+        }
+
     def get_response(self, exc: exceptions.APIException, data: dict[Any, Any]) -> Response:
         """Add Retry-After to the answer of a failure that says when to come back."""
         response = super().get_response(exc, data)
@@ -71,25 +82,14 @@ class DomainExceptionHandler(ExceptionHandler):
         super().report_exception(exc, response)
 
 
-class ErrorFormatter(ExceptionFormatter):
-    """Names the field at fault and adds the extra members that some failures have."""
-
-    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
-        """Return the body of an error answer."""
-        body: dict[str, Any] = super().format_error_response(error_response)
-        if isinstance(self.exc, DomainFailure):
-            body["errors"][0]["attr"] = self.exc.error.attr
-            if self.exc.error.kind is Kind.INVALID:
-                body["type"] = "validation_error"
-            body.update(self.exc.error.extra)
-        return body
-
-
 def error_response(status_code: int, code: str, detail: str) -> HttpResponse:
     """Return an error in the contract's shape, for failures outside of REST framework's views."""
-    kind = "server_error" if status_code >= 500 else "client_error"
-    body = {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
+    body = {"type": _type_of(status_code), "errors": [{"code": code, "detail": detail, "attr": None}]}
     return JsonResponse(body, status=status_code)
+
+
+def _type_of(status_code: int) -> str:
+    return "server_error" if status_code >= 500 else "client_error"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -16,7 +16,6 @@ REST_FRAMEWORK = {
 
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "api.http.errors.DomainExceptionHandler",
-    "EXCEPTION_FORMATTER_CLASS": "api.http.errors.ErrorFormatter",
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
 

@@ -128,7 +128,8 @@ def _confirmation(lease: Lease) -> list[Any]:
 
 
 def _run(name: str, license_id: UUID, arguments: list[Any]) -> Any:
-    return _timed(name, lambda: _script(name)(keys=_keys(license_id), args=arguments))
+    (answer,) = _timed(name, lambda: run_many(_script(name), [(_keys(license_id), arguments)]))
+    return answer
 
 
 def _timed(name: str, call: Callable[[], Answered]) -> Answered:
@@ -145,5 +146,5 @@ def _keys(license_id: UUID) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _script(name: str) -> Script:
-    """Return a script, called by its hash; redis-py sends it whole when a restarted Redis does not know it."""
+    """Return a script, called by its hash; a restarted Redis that does not know it is sent it whole."""
     return client().register_script((_LUA / f"{name}.lua").read_text())

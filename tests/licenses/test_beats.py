@@ -49,7 +49,7 @@ class Batches:
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, *rest: Any) -> Any:
         if "seat_beat" in sql:
-            self.sizes.append(len(params[0]))
+            self.sizes.append(len(params[0].split(",")))
         return execute(sql, params, *rest)
 
 

@@ -21,7 +21,7 @@ from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import ApiViewSet, shaped, uuid_in_path
+from api.http.views import ApiViewSet, answer, shaped, uuid_in_path
 from api.v1.serializers import license_management as management
 from api.v1.serializers import licenses as shapes
 from api.v1.views.organizations import DENIED
@@ -190,7 +190,7 @@ class LicenseKeyViewSet(ApiViewSet):
     @action(detail=False, methods=["post"], authentication_classes=[])
     @signed
     @limited(Limit("60/m", by_ip, "IP"))
-    def validate(self, request: Request) -> Response:
+    def validate(self, request: Request) -> HttpResponse:
         """Return the verdict."""
         body = self.parse(shapes.ValidateSerializer, request)
         verdict = validation.validate(license_key=body["license_key"], hardware_id=body.get("hardware_id"))
@@ -202,8 +202,8 @@ class LicenseKeyViewSet(ApiViewSet):
             "nonce": body.get("nonce"),
             "timestamp": verdict.at,
         }
-        answer = shaped(shapes.ValidationSerializer, data)
-        return Response(answer if verdict.license else answer | {"license": None})
+        told = shaped(shapes.ValidationSerializer, data)
+        return answer(told if verdict.license else told | {"license": None})
 
     @extend_schema(
         summary="Activate a licence on a machine",

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -11,14 +12,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.fields import UUIDField
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from api.http.answer_signatures import signed
 from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, viewer_id
 from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
 from api.http.tenancy import proven_enough, seat_keeper
-from api.http.views import ApiViewSet, shaped
+from api.http.views import ApiViewSet, answer, no_content, shaped
 from api.v1.serializers import licenses as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
 from licenses import errors as failures
@@ -106,7 +106,7 @@ class SeatViewSet(ApiViewSet):
     @action(detail=False, methods=["post"])
     @signed
     @limited(SEATS_PER_IP, PER_MACHINE)
-    def acquire(self, request: Request) -> Response:
+    def acquire(self, request: Request) -> HttpResponse:
         """Lease a seat."""
         body = self.parse(shapes.AcquireSerializer, request)
         acquired = seats.acquire(**body, holder=holder(request))
@@ -117,7 +117,7 @@ class SeatViewSet(ApiViewSet):
             "max_seats": acquired.license.max_seats,
             "license": replace(acquired.license, seats_used=acquired.seats_used),
         }
-        return Response(shaped(shapes.SeatSerializer, data), status=201 if acquired.is_new else 200)
+        return answer(shaped(shapes.SeatSerializer, data), status=201 if acquired.is_new else 200)
 
     @extend_schema(
         summary="Keep a seat (heartbeat)",
@@ -129,11 +129,11 @@ class SeatViewSet(ApiViewSet):
     @action(detail=False, methods=["post"], authentication_classes=[])
     @signed
     @limited(SEATS_PER_IP, BEATS)
-    def heartbeat(self, request: Request) -> Response:
+    def heartbeat(self, request: Request) -> HttpResponse:
         """Renew the lease."""
         body = self.parse(shapes.SeatTokenSerializer, request)
         seat = seats.heartbeat(claims=tokens.read(body["signed_token"]), session_id=body["session_id"])
-        return Response(shaped(shapes.BeatSerializer, _beat(seat)))
+        return answer(shaped(shapes.BeatSerializer, _beat(seat)))
 
     @extend_schema(
         summary="Release a seat",
@@ -145,11 +145,11 @@ class SeatViewSet(ApiViewSet):
     @action(detail=False, methods=["post"], authentication_classes=[])
     @signed
     @limited(SEATS_PER_IP)
-    def release(self, request: Request) -> Response:
+    def release(self, request: Request) -> HttpResponse:
         """Give the seat back."""
         body = self.parse(shapes.SeatTokenSerializer, request)
         seats.release(claims=tokens.read(body["signed_token"]), session_id=body["session_id"])
-        return Response(status=204)
+        return no_content()
 
 
 class SessionViewSet(ApiViewSet):
@@ -168,7 +168,7 @@ class SessionViewSet(ApiViewSet):
     @action(detail=True, methods=["patch"])
     @signed
     @limited(SEATS_PER_IP, BEATS)
-    def heartbeat(self, request: Request, pk: str) -> Response:
+    def heartbeat(self, request: Request, pk: str) -> HttpResponse:
         """Renew the lease."""
         session_id, claims = _session_id(pk), self._claims(request)
         if claims is not None:
@@ -178,7 +178,7 @@ class SessionViewSet(ApiViewSet):
             seat = seats.heartbeat_as_member(
                 organization_id=member.organization_id, user_id=signed_in(request).id, session_id=session_id
             )
-        return Response(shaped(shapes.BeatSerializer, _beat(seat)))
+        return answer(shaped(shapes.BeatSerializer, _beat(seat)))
 
     @extend_schema(
         summary="Release a seat",
@@ -188,7 +188,7 @@ class SessionViewSet(ApiViewSet):
     )
     @signed
     @limited(SEATS_PER_IP)
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: Request, pk: str) -> HttpResponse:
         """Give the seat back."""
         session_id, claims = _session_id(pk), self._claims(request)
         if claims is not None:
@@ -202,7 +202,7 @@ class SessionViewSet(ApiViewSet):
                 may_release_any=proven_enough(request, member)
                 and allows(role=member.role, permission=Permission.MANAGE_LICENSES),
             )
-        return Response(status=204)
+        return no_content()
 
     def _claims(self, request: Request) -> SeatClaims | None:
         """Return the seat token's claims, None for a signed-in member; raises SeatTokenInvalid for neither."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import psycopg
 import redis
-from redis.client import Pipeline
 
+from config.kernel import rate_limits
+from config.kernel import redis as kernel_redis
 from licenses.seats import store
 
 _STATEMENTS = [
@@ -81,33 +82,23 @@ class Wire:
         module.connect = watched_connect
 
     def _tap_redis(self) -> None:
-        clients: Any = redis.Redis
-        pipelines: Any = Pipeline
-        execute, execute_all = clients.execute_command, pipelines.execute
+        run_many = kernel_redis.run_many
         scripts: dict[str, str] = {}
 
-        def watched_execute(client: Any, *words: Any, **options: Any) -> Any:
+        def watched(script: Any, calls: Any) -> Any:
             if not scripts:
                 for name in ("acquire_seat", "refresh_heartbeat", "release_seat", "load_leases"):
                     scripts[store._script(name).sha] = name
             try:
-                result = execute(client, *words, **options)
+                result = run_many(script, calls)
             except (redis.RedisError, OSError):
                 self.redis_failed = True
                 raise
-            self.passed(scripts.get(str(words[1]), "redis") if len(words) > 1 else "redis")
+            self.passed(scripts.get(script.sha, "redis") if len(calls) == 1 else "refresh_heartbeat for all")
             return result
 
-        def watched_pipeline(pipeline: Any, *rest: Any, **options: Any) -> Any:
-            try:
-                result = execute_all(pipeline, *rest, **options)
-            except (redis.RedisError, OSError):
-                self.redis_failed = True
-                raise
-            self.passed("refresh_heartbeat for all")
-            return result
-
-        clients.execute_command, pipelines.execute = watched_execute, watched_pipeline
+        for module in (store, rate_limits):
+            module.run_many = watched  # type: ignore[attr-defined]
 
 
 def _name(query: Any) -> str:
