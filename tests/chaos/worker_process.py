@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from config.kernel.ids import new_id
 from deploy.local.process import Process
 from tests.concurrency.seated_license import owner_connection
 from tests.concurrency.together import wait_until
@@ -55,14 +54,14 @@ def new_worker() -> Process:
 def nothing_was_missed() -> None:
     """Let no worker go and ask Stripe what it has missed: the stand-in knows every other test's customers.
 
-    It would at any full hour and 23 minutes, or when it starts up to ten minutes later.
+    It would at any full hour and 23 minutes, or when it starts up to ten minutes later; but one such job at a time is
+    queued, and this one's time does not come.
     """
     with owner_connection() as owner:
         owner.execute(
-            "insert into subscriptions_reconcilerun "
-            "(id, kind, started_at, finished_at, looked_at, differences, report, seen_until) "
-            "values (%s, 'events', now(), now(), 0, 0, '[]', now() + interval '1 year')",
-            [new_id()],
+            "insert into procrastinate_jobs (queue_name, task_name, queueing_lock, scheduled_at) "
+            "select 'default', name, name, now() + interval '1 year' "
+            "from (values ('subscriptions.sweep_missed_events')) as one (name)"
         )
 
 
