@@ -35,8 +35,8 @@ update organizations_quota set used = 0 where name = 'licenses';
 """
 _STATE = """
 select json_build_object(
-  'subscriptions', (select json_agg(to_jsonb(s) - '{id,stripe_fetched_at,created_at,organization_id}'::text[])
-                    from subscriptions_subscription s),
+  'subscriptions', (select json_agg(to_jsonb(s) - '{id,stripe_fetched_at,plan_change_until,created_at,
+                                                          organization_id}'::text[]) from subscriptions_subscription s),
   'invoices', (select json_agg(to_jsonb(i) - '{id,subscription_id,organization_id,told_attempts}'::text[]
                                order by i.stripe_created_at, i.stripe_invoice_id) from subscriptions_invoice i),
   'licenses', (select json_agg(to_jsonb(l) - '{id,organization_id,subscription_id,key_hash,key_encrypted,issued_at,
