@@ -11,11 +11,17 @@ seat_beat_before = import_module("licenses.migrations.0003_seat_beat").Migration
 # As the caller, inside the walls: the organization is set for this transaction only, as `organization_context` does.
 # The licence is locked in a statement of its own; each later statement sees what was committed before it began, so
 # what is counted can change no more.
+# `by_id_alone`: the machine shows no hardware signals, so that only an activation makes it known that its id alone
+# matches by the licence's policy; another has to be looked at (`not_activated`, for which nothing was written).
+# `lapsed_entry`: the machine's own lapsed session, closed here because it would be in the way, is told like all others.
+# A lease that is found live may run out and be closed by the history's job, which takes no lock on the licence, before
+# it is handed back: then everything is looked at again. The licence is still locked, so that once is enough.
 ACQUIRE = """
     #variable_conflict use_variable
     DECLARE
         l record;
         own uuid;
+        lapsed uuid;
         moment timestamptz;
         live bigint;
         first_to_lapse timestamptz;
@@ -24,7 +30,7 @@ ACQUIRE = """
         PERFORM set_config('app.organization_id', organization::text, true);
         -- The limit is that of `licenses.rules.seat_limit`.
         SELECT a.max_seats + a.overage_seats + a.max_seats * a.overage_percent / 100 AS seat_limit,
-            a.status, a.expires_at, a.grace_period_ends_at INTO l FROM licenses_license a
+            a.status, a.expires_at, a.grace_period_ends_at, a.match_policy INTO l FROM licenses_license a
             WHERE a.organization_id = organization AND a.id = license FOR NO KEY UPDATE;
         IF NOT FOUND THEN RETURN; END IF;
         moment := clock_timestamp();
@@ -46,16 +52,28 @@ ACQUIRE = """
             UPDATE licenses_licensesession s
                 SET lease_no = s.lease_no + 1, last_heartbeat_at = moment,
                     expires_at = greatest(s.expires_at, moment + lease_seconds * interval '1 second')
-                WHERE s.organization_id = organization AND s.id = own
+                WHERE s.organization_id = organization AND s.id = own AND s.ended_at IS NULL
                 RETURNING s.id, s.lease_no, s.sequence, s.expires_at
                 INTO session_id, lease_no, sequence, lease_expires_at;
+            IF NOT FOUND THEN
+                RETURN QUERY SELECT again.* FROM seat_acquire(organization, license, machine, by_id_alone, asking_user,
+                    lease_seconds, new_session, lapsed_entry, entry, request) again;
+                RETURN;
+            END IF;
         ELSIF NOT EXISTS (SELECT FROM licenses_activation a WHERE a.organization_id = organization
-                          AND a.license_id = license AND a.hardware_hash = machine) THEN
+                          AND a.license_id = license AND a.hardware_hash = machine
+                          AND (NOT by_id_alone OR a.signals = '{}' OR l.match_policy = 'any'
+                               AND a.signals ->> 'hardware_id' = encode(machine, 'hex'))) THEN
             verdict := 'not_activated';
         ELSE
             -- The machine's own lapsed session is closed, so that it is not in the way of one_open_session_a_machine.
             UPDATE licenses_licensesession s SET ended_at = s.expires_at, end_reason = 'expired'
-                WHERE s.organization_id = organization AND s.license_id = license AND s.hardware_hash = machine AND s.ended_at IS NULL;
+                WHERE s.organization_id = organization AND s.license_id = license AND s.hardware_hash = machine AND s.ended_at IS NULL
+                RETURNING s.id INTO lapsed;
+            IF FOUND THEN
+                PERFORM audit_append(lapsed_entry, organization, 'LICENSE_EXPIRED', NULL, 'license_session', lapsed,
+                    '{}', request);
+            END IF;
             session_id := new_session; lease_no := 1; sequence := 1; seats_used := live + 1;
             lease_expires_at := moment + lease_seconds * interval '1 second';
             INSERT INTO licenses_licensesession (id, organization_id, license_id, user_id, hardware_hash, lease_no,
@@ -70,8 +88,11 @@ ACQUIRE = """
 """
 
 # The licence is locked as in an acquire, or one that is looking at the lease now could hand back what has just ended.
+# A lease that had run out is told as that, and not as released: by nobody, for no reason of theirs.
 RELEASE = """
     #variable_conflict use_variable
+    DECLARE
+        told text;
     BEGIN
         PERFORM set_config('app.organization_id', organization::text, true);
         PERFORM FROM licenses_license l JOIN licenses_licensesession s ON s.license_id = l.id
@@ -81,13 +102,17 @@ RELEASE = """
                 ended_at = least(clock_timestamp(), s.expires_at)
             WHERE s.organization_id = organization AND s.id = session AND s.ended_at IS NULL
                 AND (only_lease IS NULL OR s.lease_no = only_lease)
-            RETURNING s.license_id, s.lease_no, s.hardware_hash, s.expires_at
-            INTO license_id, lease_no, hardware_hash, lease_expires_at;
-        IF FOUND THEN
+            RETURNING s.license_id, s.lease_no, s.hardware_hash, s.expires_at, s.end_reason
+            INTO license_id, lease_no, hardware_hash, lease_expires_at, told;
+        IF NOT FOUND THEN RETURN; END IF;
+        IF told = 'expired' THEN
+            PERFORM audit_append(entry, organization, 'LICENSE_EXPIRED', NULL, 'license_session', session, '{}',
+                request);
+        ELSE
             PERFORM audit_append(entry, organization, 'LICENSE_RELEASED', acting_user, 'license_session', session,
                 jsonb_build_object('reason', reason), request);
-            RETURN NEXT;
         END IF;
+        RETURN NEXT;
     END
 """
 
@@ -141,8 +166,8 @@ class Migration(migrations.Migration):
 
     operations = [
         invoker_function(
-            signature="seat_acquire(organization uuid, license uuid, machine bytea, asking_user uuid, "
-            "lease_seconds integer, new_session uuid, entry uuid, request text)",
+            signature="seat_acquire(organization uuid, license uuid, machine bytea, by_id_alone boolean, "
+            "asking_user uuid, lease_seconds integer, new_session uuid, lapsed_entry uuid, entry uuid, request text)",
             returns="""TABLE (verdict text, seen_at timestamptz, seats_used bigint, seat_limit integer, is_new boolean,
                 session_id uuid, lease_no bigint, sequence bigint, lease_expires_at timestamptz,
                 license_status varchar, license_expires_at timestamptz, grace_period_ends_at timestamptz)""",
