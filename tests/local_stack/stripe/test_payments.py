@@ -201,7 +201,11 @@ class TestDispute:
         assert standin.control(f"disputes/{found.id}", outcome=outcome)["status"] == outcome
         wanted = {"charge.dispute.created", "charge.dispute.closed"}
         receiver.wait(lambda: wanted <= set(receiver.types(found.id)))
-        assert HTTP.post(f"{standin.url}/_local/disputes/{found.id}", json={"outcome": "won"}).status_code == 404
+        # A lost one may be overturned, once.
+        codes = [
+            HTTP.post(f"{standin.url}/_local/disputes/{found.id}", json={"outcome": "won"}).status_code for _ in "12"
+        ]
+        assert codes == ([200, 404] if outcome == "lost" else [404, 404])
 
     def test_is_decided_by_the_evidence_that_test_mode_knows(self, standin: Standin) -> None:
         intent = standin.sdk.v1.payment_intents.create(
