@@ -12,6 +12,7 @@ from tests.concurrency.together import wait_until
 from tests.plugins import servers
 
 STARTS_WITHIN_SECONDS = 60.0
+_MAILS_ON_THEIR_WAY = "select count(*)::int from emails_emaillog where status in ('queued', 'sending')"
 _FUNCTION = """
 create function hold_worker() returns trigger language plpgsql as
   $$ begin perform pg_advisory_xact_lock_shared(tg_argv[0]::bigint); return new; end $$
@@ -87,6 +88,8 @@ def held_at(point: Point, worker: Process) -> Iterator[None]:
         worker.spawn()
         wait_until(lambda: is_held(point), seconds=STARTS_WITHIN_SECONDS)
         yield
+        # Not while it hands another mail over: whether that one arrived is a question of its own (test_mail_killed).
+        wait_until(lambda: look(_MAILS_ON_THEIR_WAY) == [(0,)], seconds=STARTS_WITHIN_SECONDS)
         worker.kill_group()
 
 

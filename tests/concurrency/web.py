@@ -36,8 +36,12 @@ class Web:
             cwd=servers.ROOT,
         )
         # As many connections as there are callers, and never through a proxy of somebody's shell.
+        # A connection a request: threads that share idle ones have seen one closed beneath them by another.
         self.http = httpx.Client(
-            base_url=self.url, timeout=60, trust_env=False, limits=httpx.Limits(max_connections=None)
+            base_url=self.url,
+            timeout=60,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
 
     def start(self) -> None:
