@@ -93,8 +93,5 @@ class TestModel:
 
     @pytest.mark.parametrize("guard", GUARDS)
     def test_sees_what_happens_with(self, redis: RedisServer, guard: str) -> None:
-        with (
-            mutations.all_without(GUARDS[guard]),
-            pytest.raises(Violation, match=r"leases on|does not have|is not in the record"),
-        ):
+        with mutations.all_without(GUARDS[guard]), pytest.raises(Violation):
             play(redis, number=1, operations=20 * SHORT, odds=Odds() if SEEDS else rough())
