@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import FlakyFailure
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from deploy.local.redis_server import RedisServer
@@ -93,5 +94,6 @@ class TestModel:
 
     @pytest.mark.parametrize("guard", GUARDS)
     def test_sees_what_happens_with(self, redis: RedisServer, guard: str) -> None:
-        with mutations.all_without(GUARDS[guard]), pytest.raises(Violation):
+        # A lost game is played again by Hypothesis, and races need not come out the same then.
+        with mutations.all_without(GUARDS[guard]), pytest.raises((Violation, Flaky)):
             play(redis, number=1, operations=20 * SHORT, odds=Odds() if SEEDS else rough())
