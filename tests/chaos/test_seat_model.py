@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.errors import Flaky, FlakyFailure
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from deploy.local.redis_server import RedisServer
@@ -42,6 +42,8 @@ GUARDS = {
     "the undo by session alone": [("seat_release", r"AND \(only_lease IS NULL OR s\.lease_no = only_lease\)", "")],
     "the beat's lock removed": [("seat_beat", r" FOR SHARE(?! SKIP)|\s+FOR SHARE SKIP LOCKED", "")],
 }
+# Too many leases, or one that somebody holds or was granted and the record does not have; a mere refusal would not do.
+BROKEN = r"leases on|does not have|is not in the record"
 
 
 def play(redis: RedisServer, *, number: int, operations: int, odds: Odds, log: Path | None = None) -> Tally:
@@ -60,8 +62,8 @@ def play(redis: RedisServer, *, number: int, operations: int, odds: Odds, log: P
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    except (Violation, FlakyFailure):
-        # Hypothesis plays a lost game again, and a race may go otherwise then; it was lost all the same.
+    except (Violation, Flaky):
+        # Hypothesis plays a lost game again, and a race may go otherwise then, or end sooner; it was lost all the same.
         assert tally.first is not None
         raise tally.first from None
     finally:
@@ -93,6 +95,5 @@ class TestModel:
 
     @pytest.mark.parametrize("guard", GUARDS)
     def test_sees_what_happens_with(self, redis: RedisServer, guard: str) -> None:
-        # A lost game is played again by Hypothesis, and races need not come out the same then.
-        with mutations.all_without(GUARDS[guard]), pytest.raises((Violation, Flaky)):
+        with mutations.all_without(GUARDS[guard]), pytest.raises(Violation, match=BROKEN):
             play(redis, number=1, operations=20 * SHORT, odds=Odds() if SEEDS else rough())
