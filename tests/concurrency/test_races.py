@@ -11,8 +11,9 @@ from config.kernel.redis import client as redis_client
 from licenses.errors import LicenseSuspended, NoSeatsAvailable, SessionExpired
 from licenses.lookup import KeyHolder
 from licenses.seats import tokens
-from licenses.services import seats
-from licenses.services.seats import AcquiredSeat, Seat
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, seats
+from licenses.services.acquiring import AcquiredSeat
 from tests.concurrency import history, seated_license
 from tests.concurrency.seated_license import SeatedLicense, owner_connection
 from tests.concurrency.together import (
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("holdable")
 
 def acquire(license_: SeatedLicense, hardware_id: str = "machine-0001") -> AcquiredSeat:
     """Take a seat."""
-    return seats.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder())
+    return acquiring.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder())
 
 
 def beat(seat: Seat) -> Seat:

@@ -15,8 +15,8 @@ from licenses import errors
 from licenses.lookup import KeyHolder
 from licenses.seats import beats, tokens
 from licenses.seats.record import Asked
-from licenses.services import seats
-from licenses.services.seats import Seat
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, seats
 from tests.concurrency import history, mutations, seated_license
 from tests.concurrency.seated_license import SeatedLicense, owner_connection
 from tests.concurrency.together import at_once, on_its_own_connection, wait_until, wait_until_stuck
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("db")
 def take(license_: SeatedLicense, number: int = 0) -> Seat:
     """Take a seat for the machine of a number."""
     asking = f"machine-{number:04}"
-    return seats.acquire(license_key=license_.key, hardware_id=asking, holder=KeyHolder()).seat
+    return acquiring.acquire(license_key=license_.key, hardware_id=asking, holder=KeyHolder()).seat
 
 
 def beat(seat: Seat, **changed: object) -> Seat:

@@ -7,8 +7,8 @@ import pytest
 from licenses.errors import TokenSuperseded
 from licenses.lookup import KeyHolder
 from licenses.seats import tokens
-from licenses.services import seats
-from licenses.services.seats import Seat
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, seats
 from tests.concurrency import seated_license
 from tests.concurrency.seated_license import owner_connection
 from tests.concurrency.together import at_once
@@ -24,7 +24,7 @@ _AN_HOUR_LATER = (
 def seat(db: None) -> Seat:
     """Return a seat that was beaten for three times."""
     license_ = seated_license.issue(seats=1)
-    seat = seats.acquire(license_key=license_.key, hardware_id="machine-0001", holder=KeyHolder()).seat
+    seat = acquiring.acquire(license_key=license_.key, hardware_id="machine-0001", holder=KeyHolder()).seat
     for _ in range(3):
         seat = beat(seat)
     return seat

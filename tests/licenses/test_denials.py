@@ -16,7 +16,7 @@ from licenses.errors import LicenseSuspended, NoSeatsAvailable
 from licenses.lookup import KeyHolder
 from licenses.seats import denials as counters
 from licenses.seats import store
-from licenses.services import daily_usage, denials, seats
+from licenses.services import acquiring, daily_usage, denials
 from tests.api.beneath import as_owner
 from tests.concurrency import seated_license
 from tests.concurrency.seated_license import SeatedLicense
@@ -36,7 +36,7 @@ def license_(db: None) -> SeatedLicense:
 
 def acquire(license_: SeatedLicense, hardware_id: str) -> None:
     """Take a seat."""
-    seats.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder())
+    acquiring.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder())
 
 
 def refuse(license_: SeatedLicense, times: int = 1) -> None:

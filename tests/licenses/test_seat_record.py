@@ -15,9 +15,9 @@ from licenses import errors
 from licenses.lookup import KeyHolder
 from licenses.models import EndReason, License, LicenseStatus
 from licenses.seats import record, tokens
-from licenses.services import holders, seats
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, holders, seats
 from licenses.services.history import record_lapsed
-from licenses.services.seats import Seat
 from tests.concurrency import history, seated_license
 from tests.concurrency.seated_license import SeatedLicense, owner_connection
 from tests.concurrency.together import on_its_own_connection, wait_until_stuck
@@ -39,7 +39,7 @@ def seat(license_: SeatedLicense) -> Seat:
 
 def acquire(license_: SeatedLicense, hardware_id: str = "machine-0001") -> Seat:
     """Take a seat."""
-    return seats.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder()).seat
+    return acquiring.acquire(license_key=license_.key, hardware_id=hardware_id, holder=KeyHolder()).seat
 
 
 def beat(seat: Seat, **changed: object) -> Seat:

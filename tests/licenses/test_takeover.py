@@ -13,8 +13,9 @@ from licenses.errors import (
 )
 from licenses.lookup import KeyHolder
 from licenses.seats import tokens
-from licenses.services import seats
-from licenses.services.seats import AcquiredSeat, Seat
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, seats
+from licenses.services.acquiring import AcquiredSeat
 from tests.concurrency import history, seated_license
 from tests.concurrency.seated_license import SeatedLicense, owner_connection
 from tests.concurrency.together import at_once
@@ -32,7 +33,7 @@ def license_(db: None) -> SeatedLicense:
 def acquire(license_: SeatedLicense, hardware_id: str, **more: object) -> AcquiredSeat:
     """Take a seat as Ada, unless `holder` says otherwise."""
     values = {"holder": KeyHolder(ADA), **more}
-    return seats.acquire(license_key=license_.key, hardware_id=hardware_id, **values)  # type: ignore[arg-type]
+    return acquiring.acquire(license_key=license_.key, hardware_id=hardware_id, **values)  # type: ignore[arg-type]
 
 
 def beat(seat: Seat) -> Seat:

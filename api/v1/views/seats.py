@@ -24,9 +24,9 @@ from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
 from licenses import errors as failures
 from licenses.keys import normalize
 from licenses.seats import tokens
+from licenses.seats.seat import Seat
 from licenses.seats.tokens import SeatClaims
-from licenses.services import seats
-from licenses.services.seats import Seat
+from licenses.services import acquiring, seats
 from organizations.roles import Permission, allows
 
 BEAT_FAILURES = (
@@ -109,7 +109,7 @@ class SeatViewSet(ApiViewSet):
     def acquire(self, request: Request) -> HttpResponse:
         """Lease a seat."""
         body = self.parse(shapes.AcquireSerializer, request)
-        acquired = seats.acquire(**body, holder=holder(request))
+        acquired = acquiring.acquire(**body, holder=holder(request))
         data = {
             **_beat(acquired.seat),
             "session_id": acquired.seat.session_id,

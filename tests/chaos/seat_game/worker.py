@@ -28,8 +28,8 @@ from deploy.local.ports import free_port  # noqa: E402
 from licenses.lookup import KeyHolder  # noqa: E402
 from licenses.models import License  # noqa: E402
 from licenses.seats import tokens  # noqa: E402
-from licenses.services import history, seats  # noqa: E402
-from licenses.services.seats import Seat  # noqa: E402
+from licenses.seats.seat import Seat  # noqa: E402
+from licenses.services import acquiring, history, seats  # noqa: E402
 from tests.chaos.seat_game.calls import Answer, Call, Grant, Hello, Stopped, Verb  # noqa: E402
 from tests.chaos.seat_game.wire import Wire  # noqa: E402
 
@@ -70,7 +70,7 @@ def _answer(call: Call, wire: Wire) -> Answer:
 
 def _acquire(license_key: str, hardware_id: str, user_id: UUID, taking: UUID | None) -> Grant:
     holder = KeyHolder(user_id)
-    acquired = seats.acquire(
+    acquired = acquiring.acquire(
         license_key=license_key, hardware_id=hardware_id, holder=holder, takeover_session_id=taking
     )
     return _grant(acquired.seat)
