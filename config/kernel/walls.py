@@ -119,6 +119,15 @@ def refuse_new(table: str, column: str) -> RunSQL:
     )
 
 
+def delete_only(table: str, condition: str, *, by: str) -> RunSQL:
+    """Let a role that may delete a table's rows delete only those that fulfil a condition; others it does not find."""
+    name = f"{by}_deletes"
+    return RunSQL(
+        sql=f"CREATE POLICY {name} ON {table} AS RESTRICTIVE FOR DELETE TO {by} USING ({condition})",
+        reverse_sql=f"DROP POLICY {name} ON {table}",
+    )
+
+
 def append_only(table: str) -> RunSQL:
     """Let nobody change or empty a table, its owner included: not even with triggers told to stand aside.
 

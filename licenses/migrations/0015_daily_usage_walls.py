@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from config.kernel.walls import WORKER, grant, tenant_reference, tenant_wall
+from config.kernel.walls import WORKER, delete_only, grant, tenant_reference, tenant_wall
 
 
 class Migration(migrations.Migration):
@@ -20,5 +20,7 @@ class Migration(migrations.Migration):
         tenant_wall("licenses_denialcount", system="SELECT"),
         grant("licenses_denialcount", "SELECT, INSERT, UPDATE"),
         tenant_reference("licenses_denialcount", "license_id", to="licenses_license"),
+        # Those that are over, by themselves or by an act: nothing that serves can take a live seat away by deleting it.
         grant("licenses_licensesession", "DELETE", to=WORKER),
+        delete_only("licenses_licensesession", "ended_at IS NOT NULL", by=WORKER),
     ]

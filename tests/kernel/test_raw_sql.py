@@ -234,10 +234,16 @@ class TestRights:
     def test_to_change_structure_roles_or_history_are_nobodys_who_serves(self, role: str) -> None:
         own = ("set role coditect_system", "delete from licenses", "delete from organizations", "delete from emails",
                "update organizations", "update users_user")  # fmt: skip
-        # Sessions are history as well; the worker deletes those that are kept no longer.
-        retained = "delete from licenses_licensesession" if role == "worker" else ""
-        mine = own if role == "system" else (retained,) if retained else ()
-        denied(role, tuple(one for one in FORBIDDEN if not one.startswith(mine)))
+        # Sessions that are over are deleted by the worker once they are kept no longer; live ones: the next test.
+        allowed = {"system": own, "worker": ("delete from licenses_licensesession",)}.get(role, ())
+        denied(role, tuple(one for one in FORBIDDEN if not one.startswith(allowed)))
+
+    def test_to_take_a_live_seat_away_by_deleting_it_is_not_the_workers(self, mine: Licensed) -> None:
+        with psycopg.connect(servers.current().postgres.url("worker")) as worker:
+            enter(worker, mine.customer.organization_id)
+            assert worker.execute("delete from licenses_licensesession").rowcount == 0
+            as_owner("update licenses_licensesession set ended_at = now()")
+            assert worker.execute("delete from licenses_licensesession").rowcount == 1
 
     def test_to_read_the_inbox_and_the_queue_are_not_the_webs(self) -> None:
         denied("app", FORBIDDEN_TO_THE_WEB)
