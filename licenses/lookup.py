@@ -26,7 +26,8 @@ class KeyHolder:
 class FoundLicense:
     """What a key reveals to whoever holds it. `key_valid_until` is set for a key that was replaced: it works till then.
 
-    Its fields are the columns of `license_of_key`, and the moment `now` at which it was asked.
+    Its fields are the columns of `license_of_key`, and the moment `now` at which it was asked. `seats_used` is None
+    where it was not to be counted.
     """
 
     id: UUID
@@ -36,7 +37,7 @@ class FoundLicense:
     max_seats: int
     overage_seats: int
     overage_percent: int
-    seats_used: int
+    seats_used: int | None
     status: str
     suspension_reason: str | None
     expires_at: datetime | None
@@ -62,14 +63,16 @@ class FoundLicense:
 
     @property
     def seats(self) -> rules.SeatCount:
-        """Its seats, counted at the moment it was looked up."""
+        """Its seats, counted at the moment it was looked up; raises ValueError where they were not."""
+        if self.seats_used is None:
+            raise ValueError("the seats were not counted")
         return rules.SeatCount(used=self.seats_used, bought=self.max_seats, limit=rules.seat_limit(self))
 
 
 _COLUMNS = [name for name in FoundLicense.__dataclass_fields__ if name != "now"]
 # One row always, so that an unknown key costs the very query that a known one does, and learns the time from it.
 _LOOK_UP = f"""
-select {", ".join(_COLUMNS)}, clock_timestamp() from license_of_key(%s, %s, %s)
+select {", ".join(_COLUMNS)}, clock_timestamp() from license_of_key(%s, %s, %s, %s)
 """  # noqa: S608  (names of columns)
 DECOY = FoundLicense(
     id=UUID(int=0),
@@ -102,14 +105,15 @@ def key_hash(key: str) -> bytes:
 
 
 def look_up(
-    *, license_key: str, user_id: UUID | None = None, machine: bytes | None = None
+    *, license_key: str, user_id: UUID | None = None, machine: bytes | None = None, counting: bool = True
 ) -> tuple[FoundLicense | None, datetime]:
     """Return the licence of a key, or None, and the database's time; one query, the same for known and unknown keys.
 
-    With `machine` it is said whether that machine is activated. Raises LicenseKeyMalformed.
+    With `machine` it is said whether that machine is activated, and with `counting` how many seats are leased. Raises
+    LicenseKeyMalformed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_LOOK_UP, [key_hash(normalize(license_key)), user_id, machine])
+        cursor.execute(_LOOK_UP, [key_hash(normalize(license_key)), user_id, machine, counting])
         *row, now = cursor.fetchone()
     fields = dict(zip(_COLUMNS, row, strict=True))
     # Django hands jsonb over as text outside of its own fields.
@@ -118,17 +122,21 @@ def look_up(
     return (None if fields["id"] is None else found), now
 
 
-def find_by_key(*, license_key: str, user_id: UUID | None = None, machine: bytes | None = None) -> FoundLicense | None:
+def find_by_key(
+    *, license_key: str, user_id: UUID | None = None, machine: bytes | None = None, counting: bool = True
+) -> FoundLicense | None:
     """Return the licence of a key, or None; looks up as `look_up` does."""
-    return look_up(license_key=license_key, user_id=user_id, machine=machine)[0]
+    return look_up(license_key=license_key, user_id=user_id, machine=machine, counting=counting)[0]
 
 
-def get_for_holder(*, license_key: str, holder: KeyHolder, machine: bytes | None = None) -> FoundLicense:
-    """Return the licence of a key if its policy lets this caller use it.
+def get_for_holder(
+    *, license_key: str, holder: KeyHolder, machine: bytes | None = None, counting: bool = True
+) -> FoundLicense:
+    """Return the licence of a key if its policy lets this caller use it; looks up as `look_up` does.
 
     Raises LicenseKeyMalformed, LicenseNotFound, AuthenticationRequired.
     """
-    found = find_by_key(license_key=license_key, user_id=holder.user_id, machine=machine)
+    found = find_by_key(license_key=license_key, user_id=holder.user_id, machine=machine, counting=counting)
     if found is None:
         raise LicenseNotFound
     if found.access_policy in {AccessPolicy.KEY, AccessPolicy.MIXED} or found.role is not None:

@@ -152,17 +152,29 @@ def append_only(table: str) -> RunSQL:
     )
 
 
-def definer_function(*, signature: str, returns: str, body: str, language: str = "sql", to: str = APP) -> RunSQL:
+def definer_function(
+    *,
+    signature: str,
+    returns: str,
+    body: str,
+    language: str = "sql",
+    to: str = APP,
+    planned_once: bool = False,
+) -> RunSQL:
     """Create a narrow function that looks over the wall: it runs as the migrator, with a pinned search_path.
 
     For what must be known before an organization is (whose key is this?). Each such function answers one question
     about one exact value, never a list.
+
+    In SQL its plan is made at each call. With `planned_once` (in PL/pgSQL, and of one statement that only reads) it is
+    made once a connection, for any value: for what is asked all the time.
     """
-    volatility = "STABLE" if language == "sql" else "VOLATILE"
+    volatility = "STABLE" if language == "sql" or planned_once else "VOLATILE"
+    plan = " SET plan_cache_mode = force_generic_plan" if planned_once else ""
     return RunSQL(
         sql=[
             f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE {language} {volatility} SECURITY DEFINER "
-            f"SET search_path = pg_catalog, public, pg_temp AS $function$ {body} $function$",
+            f"SET search_path = pg_catalog, public, pg_temp{plan} AS $function$ {body} $function$",
             f"REVOKE ALL ON FUNCTION {_bare(signature)} FROM PUBLIC",
             f"GRANT EXECUTE ON FUNCTION {_bare(signature)} TO {to}",
         ],

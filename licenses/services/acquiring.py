@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from config.kernel.database import changed_nothing
@@ -66,11 +67,13 @@ def acquire(
     this licence.
     """
     shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
-    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
+    # How many seats are leased the gate and the record find out, each for itself.
+    look_up = partial(lookup.get_for_holder, license_key=license_key, holder=holder, counting=False)
+    found = look_up(machine=shown.hardware_hash)
     lookup.refuse_unless_usable(found)
     machine = activation.recognise(found=found, shown=shown)
     if machine != shown.hardware_hash:  # known by its signals: whether it holds a seat was asked of another
-        found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=machine)
+        found = look_up(machine=machine)
     wish = _Wish(found, shown, machine, holder.user_id, takeover_session_id, f"reservation:{new_id()}")
     gate = _ask_gate(wish)
     outcome, ended = _decide(wish, gate)

@@ -19,7 +19,7 @@ from licenses.seats import store
 _STATEMENTS = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
     for pattern, name in [
-        (r"license_by_key", "look-up"),
+        (r"license_of_key", "look-up"),
         (r"set_config", "context"),
         (r"update licenses_licensesession", "update"),
         (r"from seat_acquire", "seat_acquire"),
