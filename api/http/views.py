@@ -47,6 +47,12 @@ class ApiViewSet(ViewSet):
         if self.generally_limited and not hasattr(getattr(self, self.action or "", None), "rate_limits"):
             check_general(request)
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Let nobody keep the answer: it is for its caller, and most name a person, a machine or a key."""
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        finished.headers.setdefault("Cache-Control", "no-store")
+        return finished
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Return the renderer that the caller accepts; raises NotAcceptable.
 

@@ -168,10 +168,7 @@ class LicenseViewSet(ApiViewSet):
         return HttpResponse(
             content,
             content_type=files.CONTENT_TYPE,
-            headers={
-                "Content-Disposition": f'attachment; filename="{files.FILENAME}"',
-                "Cache-Control": "no-store",
-            },
+            headers={"Content-Disposition": f'attachment; filename="{files.FILENAME}"'},
         )
 
 
