@@ -169,9 +169,9 @@ def _made(serializer: type[Serializer[Any]]) -> Serializer[Any]:
     return made
 
 
-def uuid_in_path(text: str) -> UUID:
-    """Return the id that a path names; raises Http404 for what only looks like one."""
+def uuid_in_path(text: str, missing: type[Exception] = Http404) -> UUID:
+    """Return the id that a path names; raises `missing` for what only looks like one."""
     try:
         return UUID(text)
     except ValueError:
-        raise Http404 from None
+        raise missing from None

@@ -18,7 +18,7 @@ from api.http.filters import MomentFilter
 from api.http.pagination import SessionPages
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import UUID_PATTERN, ApiViewSet
+from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import usage as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, LICENSE_ID, holder
 from config.kernel.tenancy import organization_context
@@ -153,6 +153,4 @@ def _is_id(text: str) -> bool:
 
 def _by_id(text: str) -> UUID:
     """Return the id of a licence of the current organization; raises LicenseNotFound, also for what is no id."""
-    if not _is_id(text):
-        raise failures.LicenseNotFound
-    return selectors.get_license(license_id=UUID(text)).id
+    return selectors.get_license(license_id=uuid_in_path(text, failures.LicenseNotFound)).id
