@@ -48,7 +48,7 @@ class SessionFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter h
 
 
 @extend_schema_serializer(many=False)
-class SessionHistorySerializer(page_of(shapes.LicenseSessionSerializer, cursors=True)):  # type: ignore[misc]
+class SessionHistorySerializer(page_of(shapes.LicenseSessionSerializer, cursors=True)):  # type: ignore[misc]  # made at run time
     """A page of sessions; the first one says what the last 30 days came to."""
 
     usage = shapes.LicenseUsageSerializer(allow_null=True, help_text="The last 30 days; null on later pages.")
