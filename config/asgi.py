@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_asgi_application()
 
-from config.kernel import keyring  # noqa: E402
-from config.kernel.checks import refuse_strong_role  # noqa: E402  (Django must be set up first)
+from config.kernel import keyring
+from config.kernel.checks import refuse_strong_role
 
 # In a thread: some servers import this inside their event loop, where Django refuses to ask the database.
 with ThreadPoolExecutor(max_workers=1) as _thread:

@@ -8,9 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
-from api.http.requests import Utf8WsgiRequest  # noqa: E402
-from config.kernel import keyring  # noqa: E402
-from config.kernel.checks import refuse_strong_role  # noqa: E402  (Django must be set up first)
+from api.http.requests import Utf8WsgiRequest
+from config.kernel import keyring
+from config.kernel.checks import refuse_strong_role
 
 application.request_class = Utf8WsgiRequest
 refuse_strong_role()

@@ -1,5 +1,7 @@
 """Every failure of the licenses app."""
 
+from typing import Any
+
 from config.kernel.errors import DomainError, Kind
 
 
@@ -35,7 +37,10 @@ class MachineMismatch(DomainError):
     kind = Kind.FORBIDDEN
     code = "machine_mismatch"
     audited_as = "ACTIVATION_REFUSED"
-    detail = "A machine of this hardware id is activated, and this one does not match it."
+    detail = (
+        "A machine of this hardware id is activated, and this one does not match it. Send the signals that it is known "
+        "by, or have an owner or admin deactivate it."
+    )
 
 
 class LicenseNotFound(DomainError):
@@ -43,7 +48,7 @@ class LicenseNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "license_not_found"
-    detail = "There is no such licence."
+    detail = "There is no such licence. Check its key, which may have been replaced, or its id and the organization."
 
 
 class AuthenticationRequired(DomainError):
@@ -59,7 +64,7 @@ class LicenseExpired(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "license_expired"
-    detail = "The licence has expired."
+    detail = "The licence has expired. It works again when its subscription is renewed."
 
 
 class LicenseSuspended(DomainError):
@@ -67,7 +72,7 @@ class LicenseSuspended(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "license_suspended"
-    detail = "The licence is suspended."
+    detail = "The licence is suspended. Its owner or an admin sees why, and can pay what is missing or reinstate it."
 
 
 class LicenseInactive(DomainError):
@@ -75,7 +80,7 @@ class LicenseInactive(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "license_inactive"
-    detail = "The licence has ended."
+    detail = "The licence has ended. A new subscription comes with a licence and a key of its own."
 
 
 class SuspendedByBilling(DomainError):
@@ -91,7 +96,7 @@ class ActivationNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "activation_not_found"
-    detail = "There is no such activation."
+    detail = "There is no such activation. List those of the licence."
 
 
 class ActivationRequired(DomainError):
@@ -100,7 +105,7 @@ class ActivationRequired(DomainError):
     kind = Kind.FORBIDDEN
     code = "activation_required"
     audited_as = "ACTIVATION_REFUSED"
-    detail = "Activate this machine first."
+    detail = "This licence is used on activated machines only. Activate this one first."
 
 
 class ActivationLimitReached(DomainError):
@@ -109,7 +114,10 @@ class ActivationLimitReached(DomainError):
     kind = Kind.FORBIDDEN
     code = "activation_limit_reached"
     audited_as = "ACTIVATION_REFUSED"
-    detail = "The licence is activated on as many machines as it allows."
+    detail = (
+        "The licence is activated on as many machines as it allows. Have an owner or admin deactivate one, or raise "
+        "`max_activations`."
+    )
 
 
 class NoSeatsAvailable(DomainError):
@@ -117,7 +125,14 @@ class NoSeatsAvailable(DomainError):
 
     kind = Kind.RATE_LIMITED
     code = "no_seats_available"
-    detail = "Every seat of this licence is in use."
+    detail = "Every seat of this licence is in use. Try again when the next lease runs out, as Retry-After says."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int | None = None, **extra: Any) -> None:
+        if detail is None and retry_after is not None:
+            detail = (
+                f"Every seat of this licence is in use. Try again in {retry_after} s, when the next lease runs out."
+            )
+        super().__init__(detail, retry_after=retry_after, **extra)
 
 
 class BorrowLimitReached(DomainError):
@@ -125,7 +140,10 @@ class BorrowLimitReached(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "borrow_limit_reached"
-    detail = "As many seats are borrowed as this licence allows."
+    detail = (
+        "As many seats are borrowed as this licence allows. Give one back, or have an owner or admin raise "
+        "`max_borrowed_seats`."
+    )
 
 
 class SeatsInUse(DomainError):
@@ -141,7 +159,7 @@ class SessionNotFound(DomainError):
 
     kind = Kind.NOT_FOUND
     code = "session_not_found"
-    detail = "There is no such session."
+    detail = "There is no such session. Check its id, or acquire a seat again."
 
 
 class SessionExpired(DomainError):
@@ -157,7 +175,7 @@ class SessionTakenOver(DomainError):
 
     kind = Kind.GONE
     code = "session_taken_over"
-    detail = "This seat was taken over by another machine of yours."
+    detail = "This seat was taken over by another machine of yours. Acquire a seat again to work on this one."
 
 
 class TokenMismatch(DomainError):
@@ -165,7 +183,7 @@ class TokenMismatch(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "token_mismatch"
-    detail = "This token belongs to another session."
+    detail = "This token belongs to another session. Send the one that came with this session's last answer."
 
 
 class TokenSuperseded(DomainError):
@@ -173,7 +191,7 @@ class TokenSuperseded(DomainError):
 
     kind = Kind.FORBIDDEN
     code = "token_superseded"
-    detail = "This token has been replaced by newer ones."
+    detail = "This token has been replaced by newer ones. Send the newest, or acquire the seat again."
 
 
 class SeatTokenInvalid(DomainError):
@@ -181,4 +199,4 @@ class SeatTokenInvalid(DomainError):
 
     kind = Kind.UNAUTHENTICATED
     code = "authentication_failed"
-    detail = "The token is not valid or has expired."
+    detail = "The token is not valid or has expired. Acquire the seat again."

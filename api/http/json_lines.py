@@ -32,5 +32,5 @@ def json_lines(rows: Iterable[Mapping[str, Any]], *, filename: str) -> Streaming
     return StreamingHttpResponse(
         (renderer.render(row) + b"\n" for row in rows),
         content_type=CONTENT_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"},
+        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
     )

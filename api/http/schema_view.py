@@ -23,6 +23,6 @@ class SchemaView(SpectacularAPIView):
 
 @cache
 def _rendered(name: str) -> bytes:
-    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    document = SchemaGenerator().get_schema(request=None, public=True)
     renderer = OpenApiJsonRenderer() if name == "json" else OpenApiYamlRenderer()
     return bytes(renderer.render(document, renderer_context={}))

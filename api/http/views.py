@@ -47,6 +47,12 @@ class ApiViewSet(ViewSet):
         if self.generally_limited and not hasattr(getattr(self, self.action or "", None), "rate_limits"):
             check_general(request)
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Let nobody keep the answer: it is for its caller, and most name a person, a machine or a key."""
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        finished.headers.setdefault("Cache-Control", "no-store")
+        return finished
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Return the renderer that the caller accepts; raises NotAcceptable.
 
@@ -163,9 +169,9 @@ def _made(serializer: type[Serializer[Any]]) -> Serializer[Any]:
     return made
 
 
-def uuid_in_path(text: str) -> UUID:
-    """Return the id that a path names; raises Http404 for what only looks like one."""
+def uuid_in_path(text: str, missing: type[Exception] = Http404) -> UUID:
+    """Return the id that a path names; raises `missing` for what only looks like one."""
     try:
         return UUID(text)
     except ValueError:
-        raise Http404 from None
+        raise missing from None

@@ -8,6 +8,7 @@ die, or be lost by a fork.
 import copy
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -22,11 +23,12 @@ Answer = TypeVar("Answer")
 class _Call(Generic[Item, Answer]):
     """One caller: its item, what it waits for, and in the end an answer or an error."""
 
-    __slots__ = ("answer", "error", "item", "leads", "taken", "woken")
+    __slots__ = ("answer", "error", "item", "leads", "taken_at", "woken")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.taken = self.leads = False
+        self.leads = False
+        self.taken_at: float | None = None
         self.answer: Answer | None = None
         self.error: BaseException | None = None
         # A bare lock costs a third of an Event.
@@ -39,9 +41,12 @@ class Batcher(Generic[Item, Answer]):
 
     `run` returns an answer for each, in order. Equal items become one. Items with the same `key` that differ never
     share a list: the later one waits for the next, as if the two had come one after the other. What `run` raises is
-    raised in every caller of that list, so it had better raise only what concerns all. Nobody waits for somebody else's
-    work longer than `patience` seconds: a caller whose turn did not come by then leads itself, one whose item is being
-    worked on raises DependencyUnavailable.
+    raised in every caller of that list, so it had better raise only what concerns all. Nobody waits longer than
+    `patience` seconds for a turn, nor then for somebody else's work: a caller whose turn did not come by then leads
+    itself, one whose item has been worked on for that long raises DependencyUnavailable.
+
+    Any number may lead at once, when those before them are stuck. Whoever leads is taken by nobody else, and is passed
+    no lead; the newest of them is the one that passes it on.
     """
 
     def __init__(
@@ -68,21 +73,27 @@ class Batcher(Generic[Item, Answer]):
             self._waiting.append(call)
             if self._leader is None:
                 self._leader, call.leads = call, True
-        if not call.leads and not call.woken.acquire(timeout=self._patience):
-            self._lose_patience(call)
+        if not call.leads:
+            self._wait(call)
         if call.leads:
             self._lead(call)
         if call.error is not None:
             raise call.error
         return call.answer  # type: ignore[return-value]  # set, since there is no error
 
-    def _lose_patience(self, call: _Call[Item, Answer]) -> None:
+    def _wait(self, call: _Call[Item, Answer]) -> None:
+        """Return when the call has its answer, or leads."""
+        if call.woken.acquire(timeout=self._patience):
+            return
         with self._lock:
-            if not call.taken:
+            if call.taken_at is None:
                 # Whoever leads is stuck or dead. Should it come back, it finds that it leads no longer.
                 self._leader, call.leads = call, True
-            elif call.answer is None and call.error is None:
-                call.error = DependencyUnavailable(retry_after=1)
+                return
+            # Maybe just now, by one that lost patience a moment before.
+            left = call.taken_at + self._patience - time.monotonic()
+        if not call.woken.acquire(timeout=max(0.0, left)):
+            call.error = DependencyUnavailable(retry_after=1)
 
     def _lead(self, own: _Call[Item, Answer]) -> None:
         groups: list[list[_Call[Item, Answer]]] = []
@@ -111,17 +122,19 @@ class Batcher(Generic[Item, Answer]):
             self._waiting.remove(own)
             groups = {self._key(own.item): [own]}
             later: deque[_Call[Item, Answer]] = deque()
-            own.taken = True
+            own.taken_at = now = time.monotonic()
             for call in self._waiting:
                 group = groups.get(self._key(call.item))
-                if group is None and len(groups) < self._most:
+                if call.leads:
+                    later.append(call)
+                elif group is None and len(groups) < self._most:
                     groups[self._key(call.item)] = [call]
+                    call.taken_at = now
                 elif group is not None and group[0].item == call.item:
                     group.append(call)
+                    call.taken_at = now
                 else:
                     later.append(call)
-                    continue
-                call.taken = True
             self._waiting = later
         return list(groups.values())
 
@@ -129,7 +142,7 @@ class Batcher(Generic[Item, Answer]):
         with self._lock:
             if self._leader is not own:
                 return
-            self._leader = self._waiting[0] if self._waiting else None
+            self._leader = next((call for call in self._waiting if not call.leads), None)
             if self._leader is not None:
                 self._leader.leads = True
                 self._leader.woken.release()

@@ -23,7 +23,7 @@ from config.kernel.tenancy import SYSTEM_ALIAS, system_context
 logger = logging.getLogger(__name__)
 
 # They are a second series beside each, which nothing here reads.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()
 
 REGISTRY = CollectorRegistry()
 """All that this process tells; the library's own default registry is left alone."""

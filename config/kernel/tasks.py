@@ -125,7 +125,8 @@ def run_worker(*, until_idle: bool = False) -> None:
     The latter is for tests, which depend on no time of day: nothing periodic is among its jobs.
     """
     once = {"wait": False, "install_signal_handlers": False, "listen_notify": False, "concurrency": 1}
-    with _app.replace_connector(_app.connector.get_worker_connector()) as app:  # type: ignore[attr-defined]
+    connector = _app.connector.get_worker_connector()  # type: ignore[attr-defined]  # what Django's has beyond the base
+    with _app.replace_connector(connector) as app:
         periodic_tasks = app.periodic_registry.periodic_tasks
         app.periodic_registry.periodic_tasks = {} if until_idle else periodic_tasks
         try:

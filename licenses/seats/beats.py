@@ -45,11 +45,12 @@ def _alone(asked: Asked) -> Told:
 
 
 def _together(asked: list[Asked]) -> list[Told | Alone]:
-    if len(asked) == 1:
-        return [_alone(asked[0])]
+    """Make beats, waiting for no licence: also when there is one only, since whoever comes meanwhile waits for it."""
     try:
         found = record.beat(asked, wait=False)
     except Exception as error:
+        if len(asked) == 1:
+            raise
         # Without a database all have failed; anything else may be one's fault, and shows when each goes by itself.
         if isinstance(error, OperationalError | InterfaceError) and (is_outage(error) or not changed_nothing(error)):
             raise

@@ -1,8 +1,8 @@
-"""Signs licence files, and writes down by which key, so that the key outlives every file that it signed."""
+"""Signs licence files, and writes down by which key first, so that the key outlives every file that it signed."""
 
 from datetime import datetime
 
-from config.kernel.keyring import Purpose, keyring
+from config.kernel.keyring import Purpose, SigningKey, keyring
 from licenses import files
 from licenses.models import License, SignedFile
 from licenses.selectors import LicenseDetail
@@ -10,16 +10,14 @@ from licenses.selectors import LicenseDetail
 
 def sign(*, detail: LicenseDetail) -> str:
     """Return the signed file of a licence as JSON text; inside the licence's organization."""
-    key = keyring(Purpose.LICENSE_FILE).signing
-    _remember(detail.license, key.kid, end=_end(detail.license))
-    return files.sign(detail, key)
+    return files.sign(detail, key_until(license_=detail.license, end=_end(detail.license)))
 
 
-def sign_borrow(*, detail: LicenseDetail, borrow: files.Borrow) -> dict[str, str]:
-    """Return the signed file of a borrowed seat, as a flattened JWS; inside the licence's organization."""
+def key_until(*, license_: License, end: datetime | None) -> SigningKey:
+    """Return the key for a file of the licence that is good until `end`, written down; inside its organization."""
     key = keyring(Purpose.LICENSE_FILE).signing
-    _remember(detail.license, key.kid, end=borrow.until)
-    return files.sign_borrow(detail, key, borrow=borrow)
+    _remember(license_, key.kid, end=end)
+    return key
 
 
 def _remember(license_: License, kid: str, *, end: datetime | None) -> None:

@@ -5,19 +5,19 @@ from datetime import datetime
 
 from config.kernel import clock
 from licenses import lookup, machines, rules
-from licenses.errors import LicenseKeyMalformed
+from licenses.errors import LicenseExpired, LicenseInactive, LicenseKeyMalformed, LicenseNotFound, LicenseSuspended
 from licenses.lookup import FoundLicense
 
 DETAILS = {
     "VALID": "The licence is valid.",
-    "MALFORMED": "This is not a licence key. Check it for typing errors.",
-    "NOT_FOUND": "There is no such licence.",
-    "EXPIRED": "The licence has expired.",
-    "SUSPENDED": "The licence is suspended.",
-    "IN_GRACE": "The licence is suspended, and usable until its grace period ends.",
-    "INACTIVE": "The licence has ended.",
-    "NOT_ACTIVATED": "The licence is valid, but not activated on this machine.",
-    "NO_SEATS": "The licence is valid, but every seat is in use.",
+    "MALFORMED": LicenseKeyMalformed.detail,
+    "NOT_FOUND": LicenseNotFound.detail,
+    "EXPIRED": LicenseExpired.detail,
+    "SUSPENDED": LicenseSuspended.detail,
+    "IN_GRACE": "The licence is suspended, and usable until its grace period ends. Pay what is missing before.",
+    "INACTIVE": LicenseInactive.detail,
+    "NOT_ACTIVATED": "The licence is valid, but not activated on this machine. Activate it first.",
+    "NO_SEATS": "The licence is valid, but every seat is in use. Try again when one is given back.",
 }
 
 

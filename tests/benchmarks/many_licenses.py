@@ -11,11 +11,11 @@ import django
 
 django.setup()
 
-from config.kernel.tenancy import organization_context  # noqa: E402  (Django must be set up first)
-from licenses.machines import hardware_hash  # noqa: E402
-from licenses.models import Activation  # noqa: E402
-from tests.benchmarks.scenarios import machine  # noqa: E402
-from tests.concurrency import seated_license  # noqa: E402
+from config.kernel.tenancy import organization_context
+from licenses.machines import hardware_hash
+from licenses.models import Activation
+from tests.benchmarks.scenarios import machine
+from tests.concurrency import seated_license
 
 
 def make(count: int, connections: int) -> list[str]:

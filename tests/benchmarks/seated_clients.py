@@ -15,16 +15,16 @@ import django
 
 django.setup()
 
-from config.kernel.ids import new_id  # noqa: E402  (Django must be set up first)
-from config.kernel.tenancy import organization_context  # noqa: E402
-from licenses.machines import hardware_hash  # noqa: E402
-from licenses.models import Activation, LicenseSession  # noqa: E402
-from licenses.seats import store, tokens  # noqa: E402
-from licenses.seats.store import Lease  # noqa: E402
-from licenses.seats.tokens import SeatClaims  # noqa: E402
-from tests.benchmarks.traffic import SPARE_SECONDS  # noqa: E402
-from tests.concurrency import seated_license  # noqa: E402
-from tests.concurrency.seated_license import SeatedLicense  # noqa: E402
+from config.kernel.ids import new_id
+from config.kernel.tenancy import organization_context
+from licenses.machines import hardware_hash
+from licenses.models import Activation, LicenseSession
+from licenses.seats import store, tokens
+from licenses.seats.store import Lease
+from licenses.seats.tokens import SeatClaims
+from tests.benchmarks.traffic import SPARE_SECONDS
+from tests.concurrency import seated_license
+from tests.concurrency.seated_license import SeatedLicense
 
 
 def make(licenses: int, clients: int, away: int, beat_seconds: float) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.kernel.batching import Batcher
+from config.kernel.batching import Batcher, _Call
 from config.kernel.errors import DependencyUnavailable
 from tests.concurrency.together import at_once, wait_until
 
@@ -38,6 +38,28 @@ class Work:
 def batcher(work: Any, *, patience: float = 10.0, most: int = 100) -> Batcher[str, Any]:
     """Return a batcher in which items with the same first letter do not share a list."""
     return Batcher(work, key=lambda item: item[0], most=most, patience=patience)
+
+
+class InTurn:
+    """A lock that goes to whoever has waited for it longest: threads that come together really take turns."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._next = self._served = 0
+
+    def __enter__(self) -> None:
+        with self._turn:
+            mine, self._next = self._next, self._next + 1
+            self._turn.wait_for(lambda: self._served == mine)
+
+    def __exit__(self, *raised: object) -> None:
+        with self._turn:
+            self._served += 1
+            self._turn.notify_all()
+
+    def wanted_by(self) -> int:
+        """Return how many have it or wait for it."""
+        return self._next - self._served
 
 
 def behind_a_slow_one(work: Work, made: Batcher[str, Any], items: Iterable[str]) -> list[Any]:
@@ -113,6 +135,57 @@ class TestBatcher:
             assert slow.result(5) == "SLOW"
         assert made.submit("c") == "C"
         assert made._leader is None
+
+    def test_callers_who_lose_patience_in_the_same_moment_are_all_answered(self) -> None:
+        work = Work()
+        made = batcher(work, patience=0.5)
+        made._lock = lock = InTurn()  # type: ignore[assignment]  # all that a batcher asks of a lock
+        with ThreadPoolExecutor(5) as pool:
+            slow = pool.submit(made.submit, "slow")
+            assert work.busy.wait(5)
+            others = [pool.submit(made.submit, item) for item in "abcd"]
+            wait_until(lambda: len(made._waiting) == 4)
+            with lock:  # each of them wants to lead before the first has taken anything
+                wait_until(lambda: lock.wanted_by() == 5)
+            assert [other.result(5) for other in others] == list("ABCD")
+            assert sorted(work.lists) == [["a"], ["b"], ["c"], ["d"], ["slow"]]
+            work.may_go_on.set()
+            assert slow.result(5) == "SLOW"
+        assert made.submit("e") == "E"
+        assert (made._leader, list(made._waiting)) == (None, [])
+
+    def test_a_caller_taken_along_by_an_impatient_one_waits_for_that_ones_work(self) -> None:
+        work = Work()
+
+        def run(items: list[str]) -> list[str]:
+            time.sleep(0.5 if len(items) == 2 else 0)
+            return work(items)
+
+        made = batcher(run, patience=1.5)
+        with ThreadPoolExecutor(3) as pool:
+            slow = pool.submit(made.submit, "slow")
+            assert work.busy.wait(5)
+            first = pool.submit(made.submit, "a")
+            wait_until(lambda: len(made._waiting) == 1)
+            time.sleep(0.2)
+            second = pool.submit(made.submit, "b")  # whose patience ends while the first one's list is worked on
+            assert [first.result(5), second.result(5)] == ["A", "B"]
+            work.may_go_on.set()
+            assert slow.result(5) == "SLOW"
+        assert work.lists == [["slow"], ["a", "b"]]
+
+    def test_a_lead_that_was_passed_to_nobody_delays_once(self) -> None:
+        work = Work()
+        made = batcher(work, patience=0.2)
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(made.submit, "slow")
+            assert work.busy.wait(5)
+            made._waiting.append(_Call("x"))  # as left behind by a thread that was ended while it waited
+            work.may_go_on.set()
+            assert slow.result(5) == "SLOW"
+        assert made.submit("a") == "A"
+        assert made._leader is None
+        assert made.submit("b") == "B"
 
     def test_a_caller_whose_item_is_being_worked_on_gives_up(self) -> None:
         started, go_on = threading.Event(), threading.Event()

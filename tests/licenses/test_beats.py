@@ -171,6 +171,31 @@ class TestNeighbours:
                 pool.submit(owner.execute, "rollback").result()
                 assert sequence(waiting.result()) == 2
 
+    def test_of_a_lone_beat_that_waits_for_its_licence_are_answered_at_once(self) -> None:
+        locked = seated_license.issue(seats=1)
+        slow, good = take(locked), take(seated_license.issue(seats=1))
+        with (
+            ThreadPoolExecutor(2) as pool,
+            owner_connection() as onlooker,
+            owner_connection() as owner,
+            owner.transaction(),
+        ):
+            owner.execute("select from licenses_license where id = %s for no key update", [locked.id])
+            waiting = pool.submit(on_its_own_connection(lambda: beat(slow)))
+            wait_until_stuck(onlooker, count=1)
+            answered = pool.submit(on_its_own_connection(lambda: beat(good)))
+            # Sooner than the role's lock timeout, which would end the wait of the first.
+            assert sequence(answered.result(timeout=3)) == 2
+            assert not waiting.done()
+            owner.execute("rollback")
+            assert sequence(waiting.result()) == 2
+
+    def test_a_lone_beat_asks_the_record_once(self) -> None:
+        seat, asked = take(seated_license.issue(seats=1)), Batches()
+        with connection.execute_wrapper(asked):
+            beat(seat)
+        assert asked.sizes == [1]
+
     def test_a_beat_in_a_callers_transaction_is_made_in_it(self) -> None:
         seat = take(seated_license.issue(seats=1))
         claims = tokens.read(seat.signed_token)

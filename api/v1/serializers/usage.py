@@ -54,7 +54,8 @@ class LicenseSessionSerializer(serializers.ModelSerializer[LicenseSession]):
 
 def _ended_at(session: LicenseSession) -> datetime | None:
     end = min(session.ended_at or session.expires_at, session.expires_at)
-    return end if session.ended_at or end <= session.looked_at else None  # type: ignore[attr-defined]
+    looked_at: datetime = session.looked_at  # type: ignore[attr-defined]  # annotated by the selector
+    return end if session.ended_at or end <= looked_at else None
 
 
 class DaySerializer(serializers.Serializer[DayOfUse]):

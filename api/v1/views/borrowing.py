@@ -11,7 +11,7 @@ from api.http.rate_limits import limited
 from api.http.schema import errors
 from api.http.views import ApiViewSet
 from api.v1.serializers import licenses as shapes
-from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
+from api.v1.views.licenses import HOLDER_FAILURES, MACHINE_FAILURES, UNUSABLE, holder
 from api.v1.views.seats import PER_MACHINE, SEATS_PER_IP
 from licenses import errors as failures
 from licenses.services import borrowing
@@ -35,11 +35,8 @@ class BorrowViewSet(ApiViewSet):
             **errors(
                 *HOLDER_FAILURES,
                 *UNUSABLE,
-                failures.HardwareIdInvalid,
-                failures.HardwareSignalsInvalid,
+                *MACHINE_FAILURES,
                 failures.ActivationRequired,
-                failures.ActivationLimitReached,
-                failures.MachineMismatch,
                 failures.BorrowLimitReached,
                 failures.NoSeatsAvailable,
                 body=True,

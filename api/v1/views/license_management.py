@@ -8,7 +8,6 @@ from rest_framework.fields import DateTimeField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.http.authentication import signed_in
 from api.http.idempotency import idempotent
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.step_up import stepped_up
@@ -16,13 +15,12 @@ from api.http.tenancy import belonging
 from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import license_management as shapes
 from api.v1.serializers.licenses import LicenseSerializer
-from api.v1.views.licenses import LICENSE_ID
+from api.v1.views.licenses import LICENSE_ID, managed
 from api.v1.views.organizations import DENIED, PAGE
 from config.kernel.tenancy import organization_context
 from licenses import errors as failures
 from licenses import selectors
 from licenses.services import activation, holding, key_rotation
-from organizations.roles import Permission
 
 
 class LicenseManagementViewSet(ApiViewSet):
@@ -47,13 +45,8 @@ class LicenseManagementViewSet(ApiViewSet):
     @idempotent
     def suspend(self, request: Request, pk: str) -> Response:
         """Suspend it."""
-        member = belonging(request, Permission.MANAGE_LICENSES)
-        detail = holding.suspend(
-            organization_id=member.organization_id,
-            license_id=uuid_in_path(pk),
-            actor_id=signed_in(request).id,
-            note=self.parse(shapes.SuspendSerializer, request)["reason"],
-        )
+        which = managed(request, pk)
+        detail = holding.suspend(**which, note=self.parse(shapes.SuspendSerializer, request)["reason"])
         return Response(LicenseSerializer(detail).data)
 
     @extend_schema(
@@ -75,11 +68,7 @@ class LicenseManagementViewSet(ApiViewSet):
     @idempotent
     def reinstate(self, request: Request, pk: str) -> Response:
         """Let it be used again."""
-        member = belonging(request, Permission.MANAGE_LICENSES)
-        detail = holding.reinstate(
-            organization_id=member.organization_id, license_id=uuid_in_path(pk), actor_id=signed_in(request).id
-        )
-        return Response(LicenseSerializer(detail).data)
+        return Response(LicenseSerializer(holding.reinstate(**managed(request, pk))).data)
 
     @extend_schema(
         summary="Replace a licence's key",
@@ -100,13 +89,9 @@ class LicenseManagementViewSet(ApiViewSet):
     @idempotent
     def rotate_key(self, request: Request, pk: str) -> Response:
         """Replace it."""
-        member = belonging(request, Permission.MANAGE_LICENSES)
-        detail, until = key_rotation.rotate(
-            organization_id=member.organization_id,
-            license_id=uuid_in_path(pk),
-            actor_id=signed_in(request).id,
-            **self.parse(shapes.RotateKeySerializer, request),
-        )
+        which = managed(request, pk)
+        hours = self.parse(shapes.RotateKeySerializer, request)["overlap_hours"]
+        detail, until = key_rotation.rotate(**which, overlap_hours=hours)
         data: dict[str, Any] = dict(LicenseSerializer(detail).data)
         data["old_key_valid_until"] = DateTimeField().to_representation(until)
         return Response(data)
@@ -162,11 +147,5 @@ class ActivationViewSet(ApiViewSet):
     )
     def destroy(self, request: Request, license_id: str, activation_id: str) -> Response:
         """Unbind it."""
-        member = belonging(request, Permission.MANAGE_LICENSES)
-        activation.remove(
-            organization_id=member.organization_id,
-            license_id=uuid_in_path(license_id),
-            activation_id=uuid_in_path(activation_id),
-            actor_id=signed_in(request).id,
-        )
+        activation.remove(**managed(request, license_id), activation_id=uuid_in_path(activation_id))
         return Response(status=204)

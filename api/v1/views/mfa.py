@@ -16,8 +16,6 @@ from users import errors as failures
 from users import selectors
 from users.services import second_factor as factors
 
-SHOWN_ONCE = {"Cache-Control": "no-store"}
-
 
 class MfaViewSet(ApiViewSet):
     """The caller's second factor."""
@@ -53,7 +51,7 @@ class MfaViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Make the secret."""
         begun = factors.begin(user=signed_in(request))
-        return Response(shapes.EnrollmentSerializer(begun).data, status=201, headers=SHOWN_ONCE)
+        return Response(shapes.EnrollmentSerializer(begun).data, status=201)
 
     @extend_schema(
         summary="Switch two-factor sign-in on",
@@ -70,7 +68,7 @@ class MfaViewSet(ApiViewSet):
         codes = second_factor.confirm(
             user=signed_in(request), session_id=session_id(request), **self.parse(shapes.CodeSerializer, request)
         )
-        return Response({"recovery_codes": codes}, headers=SHOWN_ONCE)
+        return Response({"recovery_codes": codes})
 
     @extend_schema(
         summary="Get new recovery codes",
@@ -83,7 +81,7 @@ class MfaViewSet(ApiViewSet):
     def renew_recovery_codes(self, request: Request) -> Response:
         """Make a new set."""
         codes = factors.renew_recovery_codes(user=signed_in(request))
-        return Response({"recovery_codes": codes}, status=201, headers=SHOWN_ONCE)
+        return Response({"recovery_codes": codes}, status=201)
 
     @extend_schema(
         summary="Switch two-factor sign-in off",

@@ -17,7 +17,6 @@ from api.v1.serializers import billing as shapes
 from licenses.services import purchases
 from subscriptions.errors import CheckoutNotFound
 
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 MOST_REFRESHES = 30
 
 
@@ -28,10 +27,9 @@ class CheckoutPageViewSet(ApiViewSet):
     renderer_classes = [JSONRenderer, TemplateHTMLRenderer]
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Keep every answer, refusals too, out of caches, and its address, which holds an id, out of referrers."""
+        """Keep the address of every answer, refusals too, out of referrers: it holds an id."""
         finished = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in PRIVATE.items():
-            finished[name] = value
+        finished["Referrer-Policy"] = "no-referrer"
         return finished
 
     @extend_schema(

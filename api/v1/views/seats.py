@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -18,9 +17,9 @@ from api.http.authentication import SeatOrAccessTokenAuthentication, signed_in, 
 from api.http.rate_limits import Limit, by_body, by_ip, limited
 from api.http.schema import errors
 from api.http.tenancy import proven_enough, seat_keeper
-from api.http.views import ApiViewSet, answer, no_content, shaped
+from api.http.views import UUID_PATTERN, ApiViewSet, answer, no_content, shaped, uuid_in_path
 from api.v1.serializers import licenses as shapes
-from api.v1.views.licenses import HOLDER_FAILURES, UNUSABLE, holder
+from api.v1.views.licenses import HOLDER_FAILURES, MACHINE_FAILURES, UNUSABLE, holder
 from licenses import errors as failures
 from licenses.keys import normalize
 from licenses.seats import tokens
@@ -91,11 +90,8 @@ class SeatViewSet(ApiViewSet):
             **errors(
                 *HOLDER_FAILURES,
                 *UNUSABLE,
-                failures.HardwareIdInvalid,
-                failures.HardwareSignalsInvalid,
+                *MACHINE_FAILURES,
                 failures.ActivationRequired,
-                failures.ActivationLimitReached,
-                failures.MachineMismatch,
                 failures.NoSeatsAvailable,
                 failures.SessionNotFound,
                 body=True,
@@ -157,7 +153,7 @@ class SessionViewSet(ApiViewSet):
 
     authentication_classes = [SeatOrAccessTokenAuthentication]
     permission_classes = [AllowAny]
-    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    lookup_value_regex = UUID_PATTERN
 
     @extend_schema(
         summary="Keep a seat (heartbeat)",
@@ -170,7 +166,7 @@ class SessionViewSet(ApiViewSet):
     @limited(SEATS_PER_IP, BEATS)
     def heartbeat(self, request: Request, pk: str) -> HttpResponse:
         """Renew the lease."""
-        session_id, claims = _session_id(pk), self._claims(request)
+        session_id, claims = uuid_in_path(pk, failures.SessionNotFound), self._claims(request)
         if claims is not None:
             seat = seats.heartbeat(claims=claims, session_id=session_id)
         else:
@@ -190,7 +186,7 @@ class SessionViewSet(ApiViewSet):
     @limited(SEATS_PER_IP)
     def destroy(self, request: Request, pk: str) -> HttpResponse:
         """Give the seat back."""
-        session_id, claims = _session_id(pk), self._claims(request)
+        session_id, claims = uuid_in_path(pk, failures.SessionNotFound), self._claims(request)
         if claims is not None:
             seats.release(claims=claims, session_id=session_id)
         else:
@@ -216,18 +212,5 @@ class SessionViewSet(ApiViewSet):
         return None
 
 
-def _session_id(pk: str) -> UUID:
-    try:
-        return UUID(pk)
-    except ValueError:
-        raise failures.SessionNotFound from None
-
-
 def _beat(seat: Seat) -> dict[str, Any]:
-    fields = _fields(seat)
-    return {**fields, "heartbeat_interval": shapes.HEARTBEAT_INTERVAL_SECONDS}
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    """Return a dataclass's fields by name."""
-    return dict(vars(record))
+    return {**vars(seat), "heartbeat_interval": shapes.HEARTBEAT_INTERVAL_SECONDS}

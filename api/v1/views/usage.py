@@ -18,7 +18,7 @@ from api.http.filters import MomentFilter
 from api.http.pagination import SessionPages
 from api.http.schema import ORGANIZATION_HEADER, errors, page_of
 from api.http.tenancy import NOT_ADMITTED, belonging
-from api.http.views import UUID_PATTERN, ApiViewSet
+from api.http.views import UUID_PATTERN, ApiViewSet, uuid_in_path
 from api.v1.serializers import usage as shapes
 from api.v1.views.licenses import HOLDER_FAILURES, LICENSE_ID, holder
 from config.kernel.tenancy import organization_context
@@ -48,7 +48,7 @@ class SessionFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter h
 
 
 @extend_schema_serializer(many=False)
-class SessionHistorySerializer(page_of(shapes.LicenseSessionSerializer, cursors=True)):  # type: ignore[misc]
+class SessionHistorySerializer(page_of(shapes.LicenseSessionSerializer, cursors=True)):  # type: ignore[misc]  # made at run time
     """A page of sessions; the first one says what the last 30 days came to."""
 
     usage = shapes.LicenseUsageSerializer(allow_null=True, help_text="The last 30 days; null on later pages.")
@@ -153,6 +153,4 @@ def _is_id(text: str) -> bool:
 
 def _by_id(text: str) -> UUID:
     """Return the id of a licence of the current organization; raises LicenseNotFound, also for what is no id."""
-    if not _is_id(text):
-        raise failures.LicenseNotFound
-    return selectors.get_license(license_id=UUID(text)).id
+    return selectors.get_license(license_id=uuid_in_path(text, failures.LicenseNotFound)).id

@@ -73,7 +73,6 @@ def _open(wrapped: bytes, context: tuple[str, ...]) -> Opened:
 def _keeper(name: str) -> Keeper:
     if name == FILES:
         return FileKeeper()
-    # Heavy to import, and an extra: only those who use it pay for it.
-    from config.kernel.key_encryption.google_kms import GoogleKeeper  # noqa: PLC0415
+    from config.kernel.key_encryption.google_kms import GoogleKeeper  # noqa: PLC0415  (heavy, and an extra)
 
     return GoogleKeeper()

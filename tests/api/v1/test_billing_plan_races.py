@@ -1,4 +1,4 @@
-"""Changes of plan that meet: each other, a cancellation, the job, a death, an expiry; one clear state, charged once."""
+"""Changes of plan that meet: each other, a cancellation, the job, a death; one clear state, charged once."""
 
 import threading
 import time
@@ -9,75 +9,35 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from subscriptions.services import due_plan_changes, plan_wishes, reconcile
-from tests import journey, stripe_account
+from subscriptions.services import due_plan_changes, plan_wishes
 from tests.api.beneath import as_owner, at_once
-from tests.api.raw import quiet
 from tests.api.refusals import refused
 from tests.jobs import as_role, run_jobs
 from tests.journey import Customer
-from tests.subscriptions.journeys import without_trial
-from tests.subscriptions.stripe_side import call, only, tell
-from tests.subscriptions.stripe_time import card, local, own_time, pass_time
+from tests.subscriptions.plan_changer import (
+    ENTERPRISE,
+    PRO,
+    STARTER,
+    at_stripe,
+    bills,
+    change,
+    charged,
+    do,
+    hear,
+    mine,
+    standing,
+    starting,
+)
+from tests.subscriptions.stripe_side import call
+from tests.subscriptions.stripe_time import local
 
 pytestmark = pytest.mark.usefixtures("db")
-
-STARTER, PRO, ENTERPRISE = 2_900, 9_900, 29_900
 
 
 @pytest.fixture
 def paying(db: None) -> Customer:
     """Return a customer who pays for the Starter plan, without a trial."""
-    with without_trial():
-        customer = journey.sign_up()
-        journey.buy(customer)
-    quiet(customer.api)
-    return customer
-
-
-def mine(customer: Customer) -> dict[str, Any]:
-    """Return the customer's one subscription."""
-    (one,) = customer.api.get("/api/v1/subscriptions").json()["results"]
-    found: dict[str, Any] = one
-    return found
-
-
-def at_stripe(customer: Customer) -> dict[str, Any]:
-    """Return the same as Stripe has it."""
-    return call("GET", f"subscriptions/{mine(customer)['stripe_subscription_id']}")
-
-
-def do(customer: Customer, what: str, **body: Any) -> Any:
-    """Ask something of the customer's one subscription."""
-    return customer.api.post(f"/api/v1/subscriptions/{mine(customer)['id']}/{what}", body)
-
-
-def change(customer: Customer, plan: str) -> Any:
-    """Ask for another plan."""
-    return do(customer, "change-plan", plan_id=plan)
-
-
-def bills(customer: Customer) -> list[dict[str, Any]]:
-    """Return the invoices for changes of plan, newest first."""
-    found = call("GET", f"invoices?subscription={mine(customer)['stripe_subscription_id']}&limit=100")["data"]
-    return [one for one in found if one["billing_reason"] == "subscription_update"]
-
-
-def charged(customer: Customer) -> int:
-    """Return all that was paid for changes of plan."""
-    return sum(one["amount_paid"] for one in bills(customer))
-
-
-def hear() -> None:
-    """Let Stripe tell what happened and the worker apply it."""
-    tell(*stripe_account.new_events())
-    run_jobs()
-
-
-def standing(customer: Customer) -> tuple[str, str | None]:
-    """Return the plan of the subscription, and the one that it is to become."""
-    found = mine(customer)
-    return found["plan"]["slug"], found["pending_plan"]
+    return starting()
 
 
 @contextmanager
@@ -226,87 +186,3 @@ class TestTheJob:
         run_jobs()
         assert at_stripe(paying)["items"]["data"][0]["price"]["unit_amount"] == ENTERPRISE
         assert mine(paying)["cancel_at_period_end"] is True
-
-
-class TestWhatWaitsToBePaid:
-    @pytest.fixture
-    def waiting(self, paying: Customer) -> Customer:
-        """Return a customer whose change to Pro waits to be paid."""
-        card(mine(paying)["stripe_customer_id"], "declined")
-        assert change(paying, "pro").json()["outcome"] == "awaiting_payment"
-        hear()
-        assert mine(paying)["pending_plan_expires_at"] is not None
-        return paying
-
-    def test_gives_way_to_another_plan_and_can_be_paid_no_longer(self, waiting: Customer) -> None:
-        answer = change(waiting, "enterprise").json()
-        assert answer["outcome"] == "awaiting_payment"
-        assert [one["status"] for one in bills(waiting)] == ["open", "void"]
-        stripe_account.act(answer["pay_at"], "pay")
-        hear()
-        assert standing(waiting) == ("enterprise", None)
-        assert charged(waiting) == pytest.approx(ENTERPRISE - STARTER, abs=5)
-
-    def test_is_taken_back_by_asking_for_the_present_plan(self, waiting: Customer) -> None:
-        assert change(waiting, "starter").json()["outcome"] == "unchanged"
-        assert [one["status"] for one in bills(waiting)] == ["void"]
-        assert (standing(waiting), at_stripe(waiting)["pending_update"]) == (("starter", None), None)
-
-    def test_and_is_paid_just_before_it_is_taken_back_stays(self, waiting: Customer) -> None:
-        card(mine(waiting)["stripe_customer_id"], "good")
-        call("POST", f"invoices/{bills(waiting)[0]['id']}/pay", **{"expand[]": "customer"})
-        assert change(waiting, "starter").json()["outcome"] == "scheduled"
-        assert standing(waiting) == ("pro", "starter")
-
-    def test_ends_with_the_subscription(self, waiting: Customer) -> None:
-        assert do(waiting, "cancel", at_period_end=False).status_code == 200
-        assert [one["status"] for one in bills(waiting)] == ["void"]
-        hear()
-        assert (mine(waiting)["status"], standing(waiting)) == ("canceled", ("starter", None))
-
-    @pytest.mark.parametrize(
-        "told", ["customer.subscription.pending_update_expired", "customer.subscription.updated", "invoice.voided"]
-    )
-    def test_is_shown_no_longer_when_any_event_tells_that_it_expired(self, waiting: Customer, told: str) -> None:
-        with own_time():
-            pass_time(hours=24)
-        happened = only(stripe_account.new_events(), told)
-        assert happened
-        tell(*happened)
-        run_jobs()
-        assert (standing(waiting), mine(waiting)["pending_plan_expires_at"]) == (("starter", None), None)
-        assert waiting.api.get("/api/v1/audit?action=PLAN_CHANGE_EXPIRED").json()["results"]
-
-    def test_is_shown_no_longer_when_its_invoice_was_voided(self, waiting: Customer) -> None:
-        call("POST", f"invoices/{bills(waiting)[0]['id']}/void", **{"expand[]": "customer"})
-        hear()
-        assert standing(waiting) == ("starter", None)
-
-    @pytest.mark.parametrize("net", ["clock", "comparison"])
-    def test_is_shown_no_longer_when_no_event_comes(self, waiting: Customer, net: str) -> None:
-        with own_time():
-            pass_time(hours=24)
-        stripe_account.new_events()  # and nobody is told
-        with as_role("worker"):
-            if net == "clock":
-                assert plan_wishes.find_unsettled() == 0, "it has not been 23 hours here"
-                as_owner("update subscriptions_subscription set pending_plan_expires_at = now()")
-                assert plan_wishes.find_unsettled() == 1
-            else:
-                found = [line for line in reconcile.compare(repair=True).report if line["field"] == "awaited_plan"]
-                assert [(line["ours"], line["theirs"]) for line in found] == [("pro", "")]
-        run_jobs()
-        assert standing(waiting) == ("starter", None)
-
-    def test_is_asked_for_anew_after_it_expired_though_the_key_is_remembered(self, waiting: Customer) -> None:
-        with own_time():
-            pass_time(hours=23, minutes=30)
-            answer = change(waiting, "pro").json()
-        assert answer["outcome"] == "awaiting_payment"
-        assert [one["status"] for one in bills(waiting)] == ["open", "void"]
-
-    def test_applies_by_the_event_that_says_so_alone(self, waiting: Customer) -> None:
-        stripe_account.act(change(waiting, "pro").json()["pay_at"], "pay")
-        tell(*only(stripe_account.new_events(), "customer.subscription.pending_update_applied"))
-        run_jobs()
-        assert standing(waiting) == ("pro", None)

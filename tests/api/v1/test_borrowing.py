@@ -2,7 +2,13 @@
 
 import hashlib
 import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +25,7 @@ from tests.api.beneath import as_owner, at_once
 from tests.api.issued import change, licensed
 from tests.api.raw import quiet
 from tests.api.refusals import refused
+from tests.concurrency.together import on_its_own_connection, wait_until
 from tests.journey import Licensed
 
 MACHINE = "machine-0001"
@@ -29,6 +36,33 @@ NOW = datetime.now(UTC)
 def made(db: None) -> Licensed:
     """Return a licence of three seats, two of which may be borrowed, for whoever has the key."""
     return licensed(access_policy="key", max_borrowed_seats=2)
+
+
+@pytest.fixture
+def signing_key(made: Licensed, settings: Any, tmp_path: Path) -> Path:
+    """Return the file of the key that signs borrowed seats' files, which nobody has read yet and a test may spoil."""
+    copy = tmp_path / "keys"
+    shutil.copytree(settings.KEYS_DIR, copy)
+    settings.KEYS_DIR = copy
+    (file,) = (copy / "license-files").glob("*.pem")
+    return file
+
+
+@contextmanager
+def read_by_somebody(pipe: Path) -> Iterator[int]:
+    """Wait until somebody reads a named pipe, who then waits for what is written to it; yields where to write."""
+    ends: list[int] = []
+
+    def opened() -> bool:
+        with suppress(OSError):  # as long as nobody reads
+            ends.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(ends)
+
+    wait_until(opened)
+    try:
+        yield ends[0]
+    finally:
+        os.close(ends[0])
 
 
 def ask(verb: str, made: Licensed, machine: str = MACHINE, **more: Any) -> Any:
@@ -173,3 +207,28 @@ class TestBorrow:
         assert len(won) == 3
         assert won.count("borrow") <= 2
         assert live() == sorted({"borrow": "borrowed", "acquire": "floating"}[verb] for verb in won)
+
+
+class TestFile:
+    def test_is_signed_while_others_take_seats_of_the_same_licence(self, made: Licensed, signing_key: Path) -> None:
+        pem = signing_key.read_bytes()
+        signing_key.unlink()
+        os.mkfifo(signing_key)
+        with ThreadPoolExecutor(1) as pool:
+            borrowing = pool.submit(on_its_own_connection(lambda: borrow(made)))
+            with read_by_somebody(signing_key) as end:
+                assert acquire(made, "machine-0002").status_code == 201
+                assert not borrowing.done()
+                os.write(end, pem)
+            assert borrowing.result().status_code == 200
+
+    def test_that_could_not_be_signed_is_there_for_the_same_request_again(
+        self, made: Licensed, signing_key: Path
+    ) -> None:
+        away = signing_key.rename(signing_key.with_suffix(".away"))
+        assert borrow(made).status_code == 500
+        away.rename(signing_key)
+        assert live() == ["borrowed"]
+        seat = borrow(made).json()
+        assert seat["file"]["signature"]
+        assert as_owner("select id::text from licenses_licensesession") == [(seat["session_id"],)]

@@ -170,8 +170,8 @@ class Book:
 
     def asked(self, act: Act) -> None:
         """Take note of what a client asks: who gives a seat back believes in it no more."""
-        releases = act.call.verb is Verb.RELEASE and act.shown is not None
-        if releases and act.client.grants and act.shown.lease == act.client.grants[0].lease:  # type: ignore[union-attr]
+        given_back = act.shown if act.call.verb is Verb.RELEASE else None
+        if given_back is not None and act.client.grants and given_back.lease == act.client.grants[0].lease:
             act.client.until = None
         if act.taking is not None:
             act.taking.until = None

@@ -97,8 +97,9 @@ class Wire:
             self.passed(scripts.get(script.sha, "redis") if len(calls) == 1 else "refresh_heartbeat for all")
             return result
 
-        for module in (store, rate_limits):
-            module.run_many = watched  # type: ignore[attr-defined]
+        modules: tuple[Any, ...] = (store, rate_limits)
+        for module in modules:
+            module.run_many = watched
 
 
 def _name(query: Any) -> str:

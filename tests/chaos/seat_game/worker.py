@@ -19,19 +19,19 @@ import jwt
 
 django.setup()
 
-from django.db import connection as database  # noqa: E402  the registry of models comes first
+from django.db import connection as database
 
-from config.kernel.errors import DomainError  # noqa: E402
-from config.kernel.redis import breaker, client  # noqa: E402
-from config.kernel.tenancy import organization_context  # noqa: E402
-from deploy.local.ports import free_port  # noqa: E402
-from licenses.lookup import KeyHolder  # noqa: E402
-from licenses.models import License  # noqa: E402
-from licenses.seats import tokens  # noqa: E402
-from licenses.seats.seat import Seat  # noqa: E402
-from licenses.services import acquiring, history, seats  # noqa: E402
-from tests.chaos.seat_game.calls import Answer, Call, Grant, Hello, Stopped, Verb  # noqa: E402
-from tests.chaos.seat_game.wire import Wire  # noqa: E402
+from config.kernel.errors import DomainError
+from config.kernel.redis import breaker, client
+from config.kernel.tenancy import organization_context
+from deploy.local.ports import free_port
+from licenses.lookup import KeyHolder
+from licenses.models import License
+from licenses.seats import tokens
+from licenses.seats.seat import Seat
+from licenses.services import acquiring, history, seats
+from tests.chaos.seat_game.calls import Answer, Call, Grant, Hello, Stopped, Verb
+from tests.chaos.seat_game.wire import Wire
 
 MOST_THREADS = 4
 
