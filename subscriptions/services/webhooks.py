@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 OUR_TRAIN = API_VERSION.rpartition(".")[2]
 MOST_ATTEMPTS = 14
-"""The last is made about 31 hours after the first."""
+"""The last is made about 32 hours after the first."""
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
 PROCESSING_AT_MOST = timedelta(minutes=2)

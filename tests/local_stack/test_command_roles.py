@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from django.core.management import get_commands
 
 from deploy.local.command_roles import OF_DJANGOS, OF_OURS, role_for
 from deploy.local.home import ROOT
 
 OURS = {path.stem for path in ROOT.glob("*/**/management/commands/[a-z]*.py") if ".venv" not in path.parts}
 PAGE = ROOT / "docs/operations/commands.md"
+TELLING = [ROOT / "README.md", ROOT / "deploy/monitoring/alerts.yaml", *ROOT.glob("docs/**/*.md")]
 
 
 class TestRoles:
@@ -34,3 +36,10 @@ class TestRoles:
 
     def test_of_djangos_commands_are_not_said_twice(self) -> None:
         assert not OURS & set(OF_DJANGOS)
+
+
+class TestDocuments:
+    def test_name_no_command_that_is_not_there(self) -> None:
+        told = "\n".join(path.read_text(encoding="utf-8") for path in TELLING)
+        named = set(re.findall(r"(?:manage\.py|\./dev manage) ([a-z_]+)", told))
+        assert {"replay_webhooks", "reconcile_billing"} <= named <= set(get_commands())
