@@ -14,7 +14,7 @@ from subscriptions.event_types import EVENT_TYPES
 received = metrics.counters("webhook_received", "Deliveries of Stripe's.", outcome=["stored", "repeated", "refused"])
 processed = metrics.counters(
     "webhook_processed",
-    "Attempts to apply an event; given_up is the last one, after which it waits for staff.",
+    "Attempts to apply an event; given_up is the last one, failed or not survived, after which it waits for staff.",
     type=[*EVENT_TYPES, OTHER],
     outcome=["completed", "set_back", "given_up"],
 )

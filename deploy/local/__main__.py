@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from deploy.local.command_roles import role_for
 from deploy.local.environment import ConfigurationError, refuse_live_keys, warnings_for
 from deploy.local.home import Home, HomeInUseError
 from deploy.local.ports import DEFAULT_WEB_PORT
@@ -14,7 +15,7 @@ from deploy.local.postgres_binaries import PostgresNotFoundError
 from deploy.local.postgres_cluster import PostgresError
 from deploy.local.progress import complain, note, paint
 from deploy.local.redis_binaries import RedisNotFoundError
-from deploy.local.running_stack import NotRunningError, manage, print_environment, psql, role_for
+from deploy.local.running_stack import NotRunningError, manage, print_environment, psql
 from deploy.local.stack import PortTakenError, Stack, Started
 from deploy.local.supervisor import ComponentFailedError, StopFlag, StopRequestedError
 

@@ -11,12 +11,6 @@ from urllib.parse import unquote, urlsplit
 from deploy.local.home import ROOT, Home
 from deploy.local.postgres_binaries import find_install
 
-# Commands that read or change the structure of the database, or accounts of staff.
-MIGRATORS_COMMANDS = frozenset(
-    {"bootstrap", "changepassword", "create_platform_admin", "makemigrations", "migrate", "showmigrations",
-     "sqlmigrate", "sync_plans"}
-)  # fmt: skip
-
 
 class NotRunningError(RuntimeError):
     """The command needs something of a running stack that is not there; the message says what."""
@@ -27,11 +21,6 @@ def manage(home: Home, role: str, arguments: Sequence[str]) -> int:
     variables = _environment_of(home, role)
     argv = [sys.executable, "manage.py", *arguments]
     return subprocess.run(argv, cwd=ROOT, env=os.environ | variables, check=False).returncode
-
-
-def role_for(arguments: Sequence[str]) -> str:
-    """The database role that a management command needs when none is asked for."""
-    return "migrator" if arguments and arguments[0] in MIGRATORS_COMMANDS else "app"
 
 
 def print_environment(home: Home, role: str) -> int:

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 OUR_TRAIN = API_VERSION.rpartition(".")[2]
 MOST_ATTEMPTS = 14
-"""The last is made about 31 hours after the first."""
+"""The last is made about 32 hours after the first."""
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
 PROCESSING_AT_MOST = timedelta(minutes=2)
@@ -89,7 +89,10 @@ def process(*, event_id: UUID) -> None:
     if not claimed:
         # Nobody lived to set it back after its last attempt: it would go on killing workers for ever.
         if due.update(status=WebhookStatus.FAILED, error="the worker died, or took too long, at the last attempt"):
-            logger.error("webhook event %s is given up: no worker survived its last attempt", event_id)
+            event = WebhookEvent.objects.get(id=event_id)
+            metrics.processed.of(event.event_type, "given_up").inc()
+            logger.error("webhook event %s (%s) is given up: no worker survived its last attempt",
+                         event.stripe_event_id, event.event_type)  # fmt: skip
         return
     event = WebhookEvent.objects.get(id=event_id)
     try:
@@ -176,12 +179,13 @@ def forget_old() -> int:
 
 def _set_back(event: WebhookEvent, error: Exception) -> None:
     last = event.attempts >= MOST_ATTEMPTS
-    metrics.processed.of(event.event_type, "given_up" if last else "set_back").inc()
     pause = min(FIRST_PAUSE * 2 ** (event.attempts - 1), LONGEST_PAUSE)
-    # Only while it is ours: a finished event is never set back.
-    WebhookEvent.objects.filter(id=event.id, status=WebhookStatus.PROCESSING, attempts=event.attempts).update(
+    # Only while it is ours: a finished event is never set back, nor one counted twice that another has given up.
+    ours = WebhookEvent.objects.filter(id=event.id, status=WebhookStatus.PROCESSING, attempts=event.attempts)
+    if ours.update(
         status=WebhookStatus.FAILED if last else WebhookStatus.PENDING,
         error=f"{type(error).__name__}: {error}"[:2000],
         next_attempt_at=Now() + pause,
-    )
+    ):
+        metrics.processed.of(event.event_type, "given_up" if last else "set_back").inc()
     logger.warning("webhook event %s (%s) could not be applied: %s", event.stripe_event_id, event.event_type, error)

@@ -152,6 +152,17 @@ class TestSend:
         assert states() == [("sent", 2, False)]
         assert len(server.mails) == 1
 
+    def test_that_is_put_off_waits_even_when_a_job_comes_early(self, organization: UUID, smtp: Use) -> None:
+        with mail_server(RCPT="451 later") as server:
+            smtp(server.url)
+            queue(organization)
+            run_jobs()
+            server.answers.clear()
+            ((mail,),) = as_owner("select id from emails_emaillog")
+            with as_role("worker"):
+                outbox.send(organization_id=organization, email_id=mail)
+        assert (states(), server.mails) == ([("queued", 1, True)], [])
+
     def test_over_smtp_is_in_doubt_when_the_server_goes_away_after_it_has_the_mail(
         self, organization: UUID, smtp: Use
     ) -> None:

@@ -88,6 +88,20 @@ class Run:
         self.launcher.send_signal(number)
         return self.launcher.wait(timeout=30)
 
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `./dev manage` as a person would in another terminal."""
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.local", "manage", *arguments],
+            cwd=ROOT,
+            env=inherited | {"CODITECT_HOME": str(self.home.path)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def clean(self) -> None:
         """Stop whatever runs and delete the data."""
         if not self.ended():
@@ -190,3 +204,27 @@ class TestStack:
         assert f"port {run.port} is already used" in late.told()
         assert not late.home.stack_file.exists()
         assert run.ready()
+
+
+class TestManage:
+    @pytest.mark.parametrize(
+        ("command", "told"),
+        [
+            ("sync_plans", ""),
+            ("sync_portal", "billing portal: bpc_"),
+            ("reconcile_billing", "0 differences"),
+            ("replay_webhooks", "0 events were set aside"),
+            ("verify_audit", "no faults"),
+            ("rotate_keys --platform", "the platform's data key has version"),
+            ("create_platform_admin grace@example.com --password Compiler-1952-x", "created"),
+        ],
+    )
+    def test_a_command_has_the_rights_that_it_needs(self, run: Run, command: str, told: str) -> None:
+        ran = run.manage(*command.split())
+        assert ran.returncode == 0, ran.stderr
+        assert told in ran.stdout
+
+    def test_another_role_can_be_asked_for_and_has_no_more_rights_than_that(self, run: Run) -> None:
+        ran = run.manage("--as", "app", "sync_portal")
+        assert ran.returncode != 0
+        assert "permission denied" in ran.stderr

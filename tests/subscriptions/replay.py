@@ -50,6 +50,8 @@ select json_build_object(
   'jobs that failed', (select count(*) from procrastinate_jobs where status = 'failed'))
 """
 _AUDITED = "select action, count(*) from users_auditentry where occurred_at >= %s group by 1"
+# When a change of plan was last asked about may differ; that nobody asks any more may not.
+_HELD = "select count(*) from subscriptions_subscription where plan_change_until > clock_timestamp()"
 _KEY = re.compile(r"CODITECT(?:-[0-9A-Z]{4}){5}")
 
 
@@ -222,6 +224,7 @@ class Playback:
     def _outcome(self) -> Outcome:
         for _, name, arguments in self._waiting(""):
             self._do(name, arguments)
+        assert self.owner.execute(_HELD).fetchall() == [(0,)], "a change of plan is still being asked for"
         ((state,),) = self.owner.execute(_STATE).fetchall()
         audited = dict(self.owner.execute(_AUDITED, [self.began]).fetchall())
         mails = [str(mail["body"]["custom_args"]["kind"]) for mail in self.sink.mails]

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -92,16 +93,22 @@ AS_AT_STRIPE = BEFORE | {
     "fails": ("suspended", "starter"),
     "buys": ("active", "starter"),
 }
-PERIOD = {"current_period_start", "current_period_end"}
-CHARGED = PERIOD | {"status", "latest_invoice.status", "latest_invoice.attempt_count"}
+# Of each field, what it is here and at Stripe; a time goes by the name that Stripe's subscription has for it.
+CHARGED = {
+    "status": ("trialing", "active"),
+    "current_period_start": ("trial_start", "trial_end"),
+    "current_period_end": ("trial_end", "current_period_end"),
+    "latest_invoice.status": ("missing", "paid"),
+    "latest_invoice.attempt_count": ("missing", "1"),
+}
 DIFFERENCES = {
-    "recovers": {"status", "latest_invoice.status"},
-    "leaves": CHARGED,
-    "upgrades": CHARGED | {"plan"},
-    "resigns": CHARGED | {"cancel_at"},
+    "recovers": {"status": ("past_due", "active"), "latest_invoice.status": ("open", "paid")},
+    "leaves": CHARGED | {"status": ("trialing", "canceled")},
+    "upgrades": CHARGED | {"plan": ("starter", "pro")},
+    "resigns": CHARGED | {"cancel_at": ("None", "current_period_end")},
     "pays": CHARGED,
-    "fails": CHARGED,
-    "buys": {"subscription"},
+    "fails": CHARGED | {"status": ("trialing", "past_due"), "latest_invoice.status": ("missing", "open")},
+    "buys": {"subscription": ("missing", "trialing")},
 }
 
 MAILS = {
@@ -114,14 +121,24 @@ MAILS = {
 }
 
 
-def fields(run: Any, made: dict[str, str]) -> dict[str, set[str]]:
-    """Return which fields a report names for each of these customers."""
-    names = {stripe_id: name for name, stripe_id in made.items()}
-    found: dict[str, set[str]] = {}
-    for line in run.report:
-        if line["subscription"] in names:
-            found.setdefault(names[line["subscription"]], set()).add(line["field"])
+def differences(run: Any, made: dict[str, str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return what a report tells of each of these customers."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for name, stripe_id in made.items():
+        times = times_of(stripe_id)
+        for line in run.report:
+            if line["subscription"] == stripe_id:
+                values = tuple(times.get(line[side], line[side]) for side in ("ours", "theirs"))
+                found.setdefault(name, {})[line["field"]] = values
     return found
+
+
+def times_of(stripe_id: str) -> dict[str, str]:
+    """Return Stripe's names for the times of a subscription, by how a report writes them."""
+    there = call("GET", f"subscriptions/{stripe_id}")
+    named = {"current_period_end": there["items"]["data"][0]["current_period_end"]}
+    named |= {name: there[name] for name in ("trial_start", "trial_end") if there[name]}
+    return {datetime.fromtimestamp(seconds, UTC).isoformat(): name for name, seconds in named.items()}
 
 
 def mailed() -> dict[str, int]:
@@ -156,14 +173,18 @@ class TestMissedDay:
     def test_is_made_good_by_comparing_where_there_are_no_events(self, customers: Customers) -> None:
         with as_role("worker"):
             run = reconcile.compare(repair=True)
-        assert fields(run, customers.made) == DIFFERENCES
+        assert differences(run, customers.made) == DIFFERENCES
         run_jobs()
         assert customers.licenses() == AS_AT_STRIPE
         assert mailed() == MAILS
-        audited = as_owner("select data->>'field' from users_auditentry where action = 'BILLING_DRIFT_REPAIRED'")
-        assert sorted(row[0] for row in audited) == sorted(one for named in DIFFERENCES.values() for one in named)
+        audited = as_owner(
+            "select data->>'field', data->>'before', data->>'after' from users_auditentry "
+            "where action = 'BILLING_DRIFT_REPAIRED'"
+        )
+        repaired = [line for line in run.report if line["outcome"] == "repaired"]
+        assert sorted(audited) == sorted((line["field"], line["ours"], line["theirs"]) for line in repaired)
         with as_role("worker"):
-            assert fields(reconcile.compare(repair=True), customers.made) == {}
+            assert differences(reconcile.compare(repair=True), customers.made) == {}
 
     def test_is_only_named_by_a_report(self, customers: Customers) -> None:
         assert customers.licenses() == BEFORE

@@ -8,7 +8,7 @@ from subscriptions.services import event_sweep, reconcile
 
 
 class Command(BaseCommand):
-    """Reconcile; run as the worker."""
+    """Reconcile, or only report."""
 
     help = __doc__
 

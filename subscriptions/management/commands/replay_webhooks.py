@@ -11,7 +11,7 @@ from subscriptions.services import webhooks
 
 
 class Command(BaseCommand):
-    """Replay; run as the worker. Without arguments it only lists."""
+    """Replay; without arguments it only lists."""
 
     help = __doc__
 

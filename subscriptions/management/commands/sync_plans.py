@@ -8,7 +8,7 @@ from subscriptions.services import plans
 
 
 class Command(BaseCommand):
-    """Sync the price list; run as the migrator."""
+    """Sync the price list; one that is in order is left alone."""
 
     help = __doc__
     requires_system_checks = []

@@ -8,7 +8,7 @@ from subscriptions.services import portal
 
 
 class Command(BaseCommand):
-    """Sync the billing portal's configuration; run as the migrator."""
+    """Sync the billing portal's configuration."""
 
     help = __doc__
     requires_system_checks = []
