@@ -55,7 +55,7 @@ def borrow(
     NoSeatsAvailable, MachineMismatch; with signals HardwareSignalsInvalid.
     """
     shown = machines.shown(hardware_id=hardware_id, signals=hardware_signals or {})
-    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash)
+    found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash, counting=False)
     lookup.refuse_unless_usable(found)
     with organization_context(found.organization_id):
         granted = _grant(selectors.lock_license(license_id=found.id), shown=shown, days=days, holder=holder)
