@@ -13,8 +13,8 @@ import promql_parser
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.test import APIClient
 
-from config.kernel import metrics_page
 from config.kernel.metrics import state_collector
 from tests.plugins.servers import ROOT
 
@@ -60,7 +60,7 @@ def selected(expression: str) -> list[promql_parser.VectorSelector]:
 def shown(db: None) -> dict[str, list[dict[str, str]]]:
     """Return every series that a process shows, its labels by its name, and those that need something to have been."""
     state_collector.forget()
-    body = metrics_page.page(authorization="", accept="").body.decode()
+    body = APIClient().get("/metrics").content.decode()
     names: dict[str, list[dict[str, str]]] = {}
     for family in text_string_to_metric_families(body):
         names.setdefault(family.name, [])
