@@ -11,6 +11,7 @@ from uuid import UUID
 import jwt
 
 from config.kernel.keyring import SigningKey
+from licenses.models import License
 from licenses.selectors import LicenseDetail
 
 TYPE = "coditect-license+jws"
@@ -21,8 +22,9 @@ FILENAME = "coditect.license"
 
 @dataclass(frozen=True)
 class Borrow:
-    """A seat that a machine has until `until`, whether or not it can reach us."""
+    """A seat that a machine has until `until`, whether or not it can reach us; `license_key` is the one it showed."""
 
+    license_key: str
     session_id: UUID
     hardware_id: str
     since: datetime
@@ -31,13 +33,13 @@ class Borrow:
 
 def sign(detail: LicenseDetail, key: SigningKey) -> str:
     """Return the signed file of a licence as JSON text; type, algorithm and key id are inside what is signed."""
-    return json.dumps(_jws(_payload(detail), key, TYPE), indent=2) + "\n"
+    return json.dumps(_jws(_payload(detail.license, detail.license_key), key, TYPE), indent=2) + "\n"
 
 
-def sign_borrow(detail: LicenseDetail, key: SigningKey, *, borrow: Borrow) -> dict[str, str]:
+def sign_borrow(license_: License, key: SigningKey, *, borrow: Borrow) -> dict[str, str]:
     """Return the signed file of a borrowed seat: that of the licence, for one machine and until the seat's end."""
     salt = secrets.token_hex(16)
-    payload = _payload(detail) | {
+    payload = _payload(license_, borrow.license_key) | {
         "session_id": str(borrow.session_id),
         "machine": {"salt": salt, "sha256": machine_digest(salt, borrow.hardware_id)},
         "not_before": _text(borrow.since),
@@ -51,11 +53,10 @@ def machine_digest(salt: str, hardware_id: str) -> str:
     return hashlib.sha256(f"{salt}:{hardware_id}".encode()).hexdigest()
 
 
-def _payload(detail: LicenseDetail) -> dict[str, Any]:
-    license_ = detail.license
+def _payload(license_: License, license_key: str) -> dict[str, Any]:
     return {
         "license_id": str(license_.id),
-        "license_key": detail.license_key,
+        "license_key": license_key,
         "organization_id": str(license_.organization_id),
         "tier": license_.tier,
         "features": license_.features,

@@ -166,7 +166,7 @@ def _copied(error: BaseException) -> BaseException:
         return DependencyUnavailable(retry_after=1)  # the leader's thread was ended; the others go on
     try:
         copied = copy.copy(error)
-    except TypeError:  # one that cannot be made of its arguments alone
+    except Exception:  # noqa: BLE001  (whatever making one raises, as where it takes more than its arguments)
         return DependencyUnavailable(retry_after=1)
     copied.__cause__, copied.__traceback__ = error.__cause__, None
     return copied

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from config.kernel import clock
 from config.kernel.tenancy import organization_context
-from licenses import files, lookup, machines, rules, selectors
+from licenses import files, keys, lookup, machines, rules, selectors
 from licenses.errors import BorrowLimitReached, LicenseNotFound, NoSeatsAvailable
 from licenses.files import Borrow
 from licenses.lookup import KeyHolder
@@ -47,8 +47,9 @@ def borrow(
 ) -> BorrowedSeat:
     """Lease a seat to a machine for days, at most until the licence ends; its own seat becomes that, if it has one.
 
-    The file is made when the seat is granted for good: opening the licence's key and an RSA signature are not for
-    everybody to wait for who wants a seat of it. Where that fails, asking again finds the seat and makes the file.
+    The file is made when the seat is granted for good: an RSA signature is not for everybody to wait for who wants a
+    seat of the licence. Where that fails, asking again finds the seat and makes the file. It names the key that was
+    shown: whoever has one that was replaced is not told the newer one.
 
     Raises LicenseKeyMalformed, HardwareIdInvalid, LicenseNotFound, AuthenticationRequired, LicenseExpired,
     LicenseSuspended, LicenseInactive, ActivationRequired, ActivationLimitReached, BorrowLimitReached,
@@ -58,13 +59,14 @@ def borrow(
     found = lookup.get_for_holder(license_key=license_key, holder=holder, machine=shown.hardware_hash, counting=False)
     lookup.refuse_unless_usable(found)
     with organization_context(found.organization_id):
-        granted = _grant(selectors.lock_license(license_id=found.id), shown=shown, days=days, holder=holder)
+        license_ = selectors.lock_license(license_id=found.id)
+        granted = _grant(license_, shown=shown, days=days, holder=holder)
     lease = granted.lease
     store.confirm(license_id=found.id, lease=lease)
     with organization_context(found.organization_id):
-        detail = selectors.describe_one(license_id=found.id)
-        key = file_signing.key_until(license_=detail.license, end=lease.expires_at)
-    file = files.sign_borrow(detail, key, borrow=Borrow(lease.session_id, hardware_id, granted.now, lease.expires_at))
+        key = file_signing.key_until(license_=license_, end=lease.expires_at)
+    proof = Borrow(keys.normalize(license_key), lease.session_id, hardware_id, granted.now, lease.expires_at)
+    file = files.sign_borrow(license_, key, borrow=proof)
     claims = SeatClaims(lease.session_id, found.id, found.organization_id, lease.lease_no, granted.sequence)
     token = tokens.issue(claims, expires_at=lease.expires_at, offline_until=lease.expires_at)
     return BorrowedSeat(lease.session_id, token, lease.expires_at, file)

@@ -87,8 +87,10 @@ def process(*, event_id: UUID) -> None:
         status=WebhookStatus.PROCESSING, attempts=F("attempts") + 1, next_attempt_at=Now() + PROCESSING_AT_MOST
     )
     if not claimed:
-        # Nobody lived to set it back after its last attempt: it would go on killing workers for ever.
-        if due.update(status=WebhookStatus.FAILED, error="the worker died, or took too long, at the last attempt"):
+        # Nobody lived to set it back after its last attempt: it would go on killing workers for ever. One that has
+        # attempts left may have fallen due only now, and is the next job's.
+        lost = due.filter(attempts__gte=MOST_ATTEMPTS)
+        if lost.update(status=WebhookStatus.FAILED, error="the worker died, or took too long, at the last attempt"):
             event = WebhookEvent.objects.get(id=event_id)
             metrics.processed.of(event.event_type, "given_up").inc()
             logger.error("webhook event %s (%s) is given up: no worker survived its last attempt",

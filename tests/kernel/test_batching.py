@@ -113,6 +113,19 @@ class TestBatcher:
         work.failure = None
         assert made.submit("d") == "D"
 
+    @pytest.mark.parametrize("unlike", [RuntimeError("no"), TypeError("no")])
+    def test_tells_all_at_once_of_a_failure_that_cannot_be_copied(self, unlike: Exception) -> None:
+        class OneOfAKind(Exception):
+            def __reduce__(self) -> Any:
+                raise unlike
+
+        work = Work()
+        batches = batcher(work)
+        work.failure = OneOfAKind()
+        first, *others = behind_a_slow_one(work, batches, "abc")
+        assert first is work.failure
+        assert {type(other) for other in others} == {DependencyUnavailable}
+
     def test_goes_on_when_the_thread_that_leads_is_ended(self) -> None:
         work = Work()
         made = batcher(work)

@@ -3,16 +3,19 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests import journey
-from tests.api.beneath import as_owner
+from tests.api.beneath import as_owner, until_blocked
 from tests.api.test_metrics import Figures
 from tests.jobs import run_jobs
+from tests.plugins import servers
 from tests.subscriptions.stripe_side import only, pay, tell
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -81,6 +84,21 @@ class TestTheLast:
         figures = Figures()
         run_jobs()
         self.is_given_up(figures)
+
+    def test_is_not_taken_for_one_that_falls_due_meanwhile(self, stored: None) -> None:
+        """As when staff replay it while a job of before is at it: between that job's two looks it becomes due."""
+        with psycopg.connect(servers.current().postgres.url("migrator")) as owner, ThreadPoolExecutor(1) as pool:
+            owner.execute("select from subscriptions_webhookevent for update")
+
+            def fall_due() -> None:
+                until_blocked(1)
+                owner.execute("update subscriptions_webhookevent set next_attempt_at = clock_timestamp()")
+                owner.commit()
+
+            falling = pool.submit(fall_due)
+            run_jobs()
+            falling.result()
+        assert as_owner("select status, attempts, error from subscriptions_webhookevent") == [("pending", 0, "")]
 
     def is_given_up(self, figures: Figures) -> None:
         """Expect one event that waits for staff, counted once."""

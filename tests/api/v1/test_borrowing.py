@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from licenses.models import EndReason
 from licenses.seats import record
 from tests.api.beneath import as_owner, at_once
 from tests.api.issued import change, licensed
+from tests.api.managed_license import verb
 from tests.api.raw import quiet
 from tests.api.refusals import refused
 from tests.concurrency.together import on_its_own_connection, wait_until
@@ -84,6 +87,13 @@ def acquire(made: Licensed, machine: str = MACHINE) -> Any:
 def release(seat: dict[str, Any]) -> Any:
     """Give a seat back."""
     return APIClient().post("/api/v1/licenses/release", {name: seat[name] for name in ("session_id", "signed_token")})
+
+
+def payload(answer: Any) -> dict[str, Any]:
+    """Return what the file of an answer says."""
+    assert answer.status_code == 200
+    said: dict[str, Any] = json.loads(urlsafe_b64decode(answer.json()["file"]["payload"] + "=="))
+    return said
 
 
 def live() -> list[str]:
@@ -221,6 +231,14 @@ class TestFile:
                 assert not borrowing.done()
                 os.write(end, pem)
             assert borrowing.result().status_code == 200
+
+    def test_tells_whoever_asked_by_a_replaced_key_no_newer_one(self, made: Licensed) -> None:
+        """As of an owner whose key got out, and who leaves the machines a day to learn the new one."""
+        new = verb(made, "rotate-key").json()["license_key"]
+        assert new != made.license_key
+        assert payload(borrow(made))["license_key"] == made.license_key
+        carelessly = replace(made, license_key=new.lower().replace("-", " "))
+        assert payload(borrow(carelessly))["license_key"] == new
 
     def test_that_could_not_be_signed_is_there_for_the_same_request_again(
         self, made: Licensed, signing_key: Path
