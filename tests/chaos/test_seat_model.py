@@ -5,6 +5,7 @@ The suite plays a short one; the published one has a million operations, in a pr
 """
 
 import os
+import random
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from deploy.local.redis_server import RedisServer
 from tests.chaos.seat_game.book import Violation
+from tests.chaos.seat_game.calls import Call, Verb
 from tests.chaos.seat_game.game import Game
 from tests.chaos.seat_game.odds import Odds, rough
 from tests.chaos.seat_model import SeatModel, Tally
@@ -88,6 +90,18 @@ class TestSeats:
         tally = play(redis, number=number, operations=share, odds=Odds(), log=Path(f"{LOG}-{number}.json"))
         assert tally.enough
         assert tally.total("fault: ") <= MOST_FAULTS * share
+
+
+class TestWorker:
+    def test_says_when_redis_was_not_told_also_by_a_breaker_that_is_open(self, redis: RedisServer) -> None:
+        game = Game(redis, Odds())
+        try:
+            [worker, *_] = game.crew.workers
+            worker.do(Call(Verb.CUT))
+            acts = [game.acquiring(random.Random(1), book, book.clients[0]) for book in game.books]
+            assert [worker.do(act.call).redis_failed for act in acts] == [True] * len(acts)
+        finally:
+            game.close()
 
 
 class TestModel:

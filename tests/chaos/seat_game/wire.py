@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import redis
 
 from config.kernel import rate_limits
 from config.kernel import redis as kernel_redis
@@ -89,17 +88,28 @@ class Wire:
             if not scripts:
                 for name in ("acquire_seat", "refresh_heartbeat", "release_seat", "load_leases"):
                     scripts[store._script(name).sha] = name
-            try:
-                result = run_many(script, calls)
-            except (redis.RedisError, OSError):
-                self.redis_failed = True
-                raise
+            result = run_many(script, calls)
             self.passed(scripts.get(script.sha, "redis") if len(calls) == 1 else "refresh_heartbeat for all")
             return result
 
         modules: tuple[Any, ...] = (store, rate_limits)
         for module in modules:
             module.run_many = watched
+        self._tap_breaker()
+
+    def _tap_breaker(self) -> None:
+        """Watch for what Redis is not told: a breaker that is open asks it nothing, whichever licence it is about."""
+        breakers: Any = kernel_redis.CircuitBreaker
+        call = breakers.call
+
+        def watched(breaker: Any, function: Any) -> Any:
+            try:
+                return call(breaker, function)
+            except kernel_redis.RedisUnavailable:
+                self.redis_failed = True
+                raise
+
+        breakers.call = watched
 
 
 def _name(query: Any) -> str:
