@@ -125,13 +125,11 @@ class NoSeatsAvailable(DomainError):
 
     kind = Kind.RATE_LIMITED
     code = "no_seats_available"
-    detail = "Every seat of this licence is in use. Try again when the next lease runs out, as Retry-After says."
+    detail = "Every seat of this licence is in use. Try again after the time that Retry-After says."
 
     def __init__(self, detail: str | None = None, *, retry_after: int | None = None, **extra: Any) -> None:
         if detail is None and retry_after is not None:
-            detail = (
-                f"Every seat of this licence is in use. Try again in {retry_after} s, when the next lease runs out."
-            )
+            detail = f"Every seat of this licence is in use. Try again in {retry_after} s."
         super().__init__(detail, retry_after=retry_after, **extra)
 
 

@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils.encoding import escape_uri_path
 
+from api.http.errors import error_response
 from config.kernel.keyring import Purpose, SigningKey, keyring
 
 Action = TypeVar("Action", bound=Callable[..., Any])
@@ -31,7 +32,7 @@ HEADERS = (DIGEST, "Signature-Input", "Signature")
 FRESH = timedelta(minutes=5)
 """For how long after `created` a client is told to believe an answer."""
 
-# Nothing that a proxy could fold, split or re-encode on its way; what has another form is not covered by the signature.
+# Nothing that a proxy could fold, split or re-encode on its way; another form is refused, since nothing could cover it.
 _NONCE_FORM = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}")
 _DIGEST_FORM = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 _SHORT_LENGTH = re.compile(r"[0-9]{1,7}")
@@ -62,7 +63,7 @@ class AnswerSignatureMiddleware:
         """Answer, and sign the answer."""
         if DIGEST in request.headers:
             _verify_digest(request)
-        response = self.get_response(request)
+        response = _refuse_nonce(request) or self.get_response(request)
         if isinstance(response, HttpResponse) and _is_signed(request):
             sign(request, response)
         return response
@@ -108,6 +109,14 @@ def signature_base(covered: dict[str, str], parameters: str) -> str:
 def content_digest(content: bytes) -> str:
     """Return the Content-Digest of these bytes (RFC 9530)."""
     return f"sha-256=:{b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def _refuse_nonce(request: HttpRequest) -> HttpResponse | None:
+    """Answer 400 to a nonce that no signature could cover: its client would take each answer for an outage."""
+    nonce = request.META.get("HTTP_X_NONCE")
+    if nonce is None or _NONCE_FORM.fullmatch(nonce) or not _is_signed(request):
+        return None
+    return error_response(400, "invalid_request", "X-Nonce has 1 to 128 characters out of A-Z a-z 0-9 . _ ~ + / = -")
 
 
 def _verify_digest(request: HttpRequest) -> None:

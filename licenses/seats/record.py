@@ -36,7 +36,10 @@ class Granted:
 
 @dataclass(frozen=True)
 class Full:
-    """No seat: how many are leased, of how many, and the seconds until the first of them runs out."""
+    """No seat: how many are leased, of how many, and the seconds until the first of them runs out, or at most a lease.
+
+    A borrowed seat runs for days, and may be given back in a minute: nobody is told to stay away for that long.
+    """
 
     seats_used: int
     limit: int
@@ -130,8 +133,8 @@ def acquire(
         return None
     verdict, now, used, limit, is_new, session_id, lease_no, sequence, expires_at, *license_ = row
     if verdict == "full":
-        wait = float(settings.SEAT_LEASE_SECONDS) if expires_at is None else (expires_at - now).total_seconds()
-        return Full(used, limit, wait)
+        lease = float(settings.SEAT_LEASE_SECONDS)
+        return Full(used, limit, lease if expires_at is None else min(lease, (expires_at - now).total_seconds()))
     if verdict == "unusable":
         return Unusable(now, *license_)
     if verdict == "not_activated":
