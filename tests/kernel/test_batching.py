@@ -1,8 +1,10 @@
 """Doing the same thing together: who leads, who follows, and what happens when the one who leads does not come back."""
 
 import os
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -234,6 +236,39 @@ class TestBatcher:
 
         answers = at_once([lambda name=name: many(name) for name in range(20)])  # type: ignore[misc]
         assert answers == [[f"X{name}.{number}" for number in range(30)] for name in range(20)]
+
+    @pytest.mark.parametrize("patience", [0.0, 0.0005, 0.003, 10.0])
+    def test_gives_each_its_own_answer_or_error_whatever_fails_and_whoever_loses_patience(
+        self, patience: float
+    ) -> None:
+        chance = random.Random(f"batches of {patience}")
+        done: Counter[str] = Counter()
+
+        def run(items: list[str]) -> list[str]:
+            done.update(items)
+            time.sleep(chance.choice([0.0, 0.001, 0.002]))
+            if chance.random() < 0.1:
+                raise chance.choice([ValueError, KeyboardInterrupt])(*items)
+            return [item.upper() for item in items]
+
+        made = batcher(run, patience=patience, most=3)
+
+        def many(name: int) -> list[Any]:
+            outcomes: list[Any] = []
+            for number in range(30):
+                item = f"{chance.choice('abcdef')}{name}.{number}"
+                try:
+                    outcomes.append(made.submit(item) == item.upper())
+                except (ValueError, KeyboardInterrupt) as error:
+                    outcomes.append(item in error.args)
+                except DependencyUnavailable:
+                    outcomes.append(True)
+            return outcomes
+
+        answers = at_once([lambda name=name: many(name) for name in range(12)])  # type: ignore[misc]
+        assert answers == [[True] * 30] * 12
+        assert (len(done), set(done.values())) == (360, {1}), "nobody's is done twice, or by nobody"
+        assert (made._leader, list(made._waiting)) == (None, [])
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
     def test_begins_anew_in_a_child(self) -> None:
