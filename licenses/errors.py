@@ -139,8 +139,8 @@ class BorrowLimitReached(DomainError):
     kind = Kind.FORBIDDEN
     code = "borrow_limit_reached"
     detail = (
-        "As many seats are borrowed as this licence allows. Give one back, or have an owner or admin raise "
-        "`max_borrowed_seats`."
+        "As many seats are borrowed as this licence allows (`max_borrowed_seats`). Give one back, or have an owner or "
+        "admin raise it."
     )
 
 

@@ -86,7 +86,7 @@ def json_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Return what reads the lines that a process would have written, made by the very handler the settings describe."""
     described: dict[str, Any] = copy.deepcopy(dict(settings.LOGGING))
     configurator = logging.config.DictConfigurator(described)
-    stdout = described["handlers"]["stdout"]
+    stdout = described["handlers"]["console"]
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(configurator.configure_formatter(described["formatters"][stdout["formatter"]]))

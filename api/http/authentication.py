@@ -5,13 +5,13 @@ from uuid import UUID
 
 import jwt
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from config.kernel.errors import DomainError, Kind
 from licenses.errors import SeatTokenInvalid
 from licenses.seats import tokens as seat_tokens
-from users.errors import NotAuthenticated, SessionRequired
+from users.errors import SessionRequired
 from users.models import User
 from users.services import firebase, sessions
 from users.services.sessions import SignedIn

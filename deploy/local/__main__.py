@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "env":
                 return print_environment(home, options.role)
             case "psql":
-                return psql(home, options.role)
+                return psql(home, options.role, options.arguments)
             case _:
                 return clean(home, sure=options.yes)
     except EXPECTED as error:
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     env.add_argument("role", nargs="?", choices=LOGIN_ROLES, default="app")
     psql_command = commands.add_parser("psql")
     psql_command.add_argument("role", nargs="?", choices=("superuser", *LOGIN_ROLES), default="app")
+    psql_command.add_argument("arguments", nargs=argparse.REMAINDER)
     clean_command = commands.add_parser("clean")
     clean_command.add_argument("--yes", action="store_true")
     return parser

@@ -30,15 +30,15 @@ def print_environment(home: Home, role: str) -> int:
     return 0
 
 
-def psql(home: Home, role: str) -> int:
-    """Open psql on the stack's database as the given role."""
+def psql(home: Home, role: str, arguments: Sequence[str]) -> int:
+    """Run psql on the stack's database as the given role, with arguments of its own."""
     url = _environment_of(home, role)["DATABASE_URL"]
     bundled = find_install() / "bin" / "psql"
     program = str(bundled) if bundled.exists() else shutil.which("psql")
     if program is None:
         raise NotRunningError("no psql found, neither with the embedded PostgreSQL nor on the PATH")
     # The URL goes by the environment: on the command line everyone could read the password.
-    return subprocess.run([program], env=os.environ | _libpq(url), check=False).returncode
+    return subprocess.run([program, *arguments], env=os.environ | _libpq(url), check=False).returncode
 
 
 def _environment_of(home: Home, role: str) -> dict[str, str]:

@@ -210,7 +210,7 @@ class TestManage:
     @pytest.mark.parametrize(
         ("command", "told"),
         [
-            ("sync_plans", ""),
+            ("sync_plans", "0 prices were set"),
             ("sync_portal", "billing portal: bpc_"),
             ("reconcile_billing", "0 differences"),
             ("replay_webhooks", "0 events were set aside"),
@@ -223,6 +223,7 @@ class TestManage:
         ran = run.manage(*command.split())
         assert ran.returncode == 0, ran.stderr
         assert told in ran.stdout
+        assert '"level"' not in ran.stdout, "what is logged stands apart from what was found out"
 
     def test_another_role_can_be_asked_for_and_has_no_more_rights_than_that(self, run: Run) -> None:
         ran = run.manage("--as", "app", "sync_portal")

@@ -36,6 +36,7 @@ class Command(BaseCommand):
             except WebhookEventForgotten as error:
                 raise CommandError(f"{event.stripe_event_id}: {error.message}") from error
             self.stdout.write(f"{event.stripe_event_id} will be applied again")
+        self.stdout.write(f"{len(wanted)} events will be applied again")
 
     def _find(self, stripe_id: str) -> WebhookEvent:
         try:

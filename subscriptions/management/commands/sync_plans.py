@@ -15,5 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sync and name what changed."""
-        for plan in plans.sync_with_stripe():
+        changed = plans.sync_with_stripe()
+        for plan in changed:
             self.stdout.write(f"{plan.name}: {plan.stripe_price_id}")
+        self.stdout.write(f"{len(changed)} prices were set")

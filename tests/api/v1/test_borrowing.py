@@ -147,7 +147,8 @@ class TestBorrow:
         borrow(made)
         answer = acquire(made, "machine-0002")
         refused(answer, 429, "no_seats_available")
-        assert 6 * 86400 < int(answer.headers["Retry-After"]) <= 7 * 86400
+        # The borrowed seat may be given back any minute: nobody is told to stay away for its seven days.
+        assert int(answer.headers["Retry-After"]) == 360
         refused(borrow(made, "machine-0002"), 429, "no_seats_available")
 
     def test_lends_no_more_than_the_licence_allows_and_the_same_machine_again(self, made: Licensed) -> None:
