@@ -12,12 +12,17 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from hypothesis import settings as property_tests
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from config.kernel.redis import breaker
 from config.kernel.redis import client as redis_client
 from tests.plugins import servers
+
+# How long an example takes says how busy the machine is, and not whether what is tested is true.
+property_tests.register_profile("unhurried", parent=property_tests(), deadline=None)
+property_tests.load_profile("unhurried")
 
 _EMPTY = """
 do $$ declare names text; kept text; begin
