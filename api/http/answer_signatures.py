@@ -29,6 +29,7 @@ TAG = "coditect-answer"
 NONCE = "X-Nonce"
 DIGEST = "Content-Digest"
 HEADERS = (DIGEST, "Signature-Input", "Signature")
+NONCE_REFUSED = ("invalid_request", "X-Nonce has 1 to 128 characters out of A-Z a-z 0-9 . _ ~ + / = -")
 FRESH = timedelta(minutes=5)
 """For how long after `created` a client is told to believe an answer."""
 
@@ -116,7 +117,7 @@ def _refuse_nonce(request: HttpRequest) -> HttpResponse | None:
     nonce = request.META.get("HTTP_X_NONCE")
     if nonce is None or _NONCE_FORM.fullmatch(nonce) or not _is_signed(request):
         return None
-    return error_response(400, "invalid_request", "X-Nonce has 1 to 128 characters out of A-Z a-z 0-9 . _ ~ + / = -")
+    return error_response(400, *NONCE_REFUSED)
 
 
 def _verify_digest(request: HttpRequest) -> None:

@@ -41,7 +41,10 @@ ORGANIZATION_HEADER = OpenApiParameter(
 
 GENERAL = {
     400: [("invalid", "The body breaks a rule; `attr` names the field.")],
-    401: [("authentication_failed", "The token is not valid or has expired.")],
+    401: [
+        ("authentication_failed", "The token is not valid or has expired."),
+        ("not_authenticated", "No token came with the request."),
+    ],
     429: [("rate_limited", "Too many requests; Retry-After says when to try again.")],
     503: [("service_unavailable", "A store does not answer; Retry-After says when to try again.")],
 }
@@ -121,6 +124,7 @@ class OperationSchema(AutoSchema):
             self._tell(operation, f"Rate limit: {told}.")
             self._may_fail(operation, 429, GENERAL[429])
         if getattr(handler, "signed_answers", False):
+            self._may_fail(operation, 400, [answer_signatures.NONCE_REFUSED])
             self._tell_signature(operation)
         return operation
 
