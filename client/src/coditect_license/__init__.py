@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from coditect_license.answers import License, Validation
+from coditect_license.client import LicenseClient
+from coditect_license.dispatcher import SeatEvent
 from coditect_license.errors import (
     LicenseNotUsable,
     LicenseUnknown,
@@ -19,8 +22,13 @@ from coditect_license.errors import (
     SignInRequired,
 )
 from coditect_license.keys import PinnedKeys
+from coditect_license.seat import Seat
+from coditect_license.seat_life import Event, State, Status
 
 __all__ = [
+    "Event",
+    "License",
+    "LicenseClient",
     "LicenseNotUsable",
     "LicenseUnknown",
     "LicensingError",
@@ -30,10 +38,15 @@ __all__ = [
     "Outage",
     "PinnedKeys",
     "Refused",
+    "Seat",
+    "SeatEvent",
     "SeatGone",
     "SeatNotHeld",
     "SeatTakenOver",
     "SecondFactorRequired",
     "SignInFailed",
     "SignInRequired",
+    "State",
+    "Status",
+    "Validation",
 ]
