@@ -1,4 +1,4 @@
-"""A host as a process of its own: `URL LICENSE_KEY MODE` takes a seat and ends in one way; tells it in lines of JSON.
+"""A host as a process of its own: `URL LICENSE_KEY MODE [STATE]` takes a seat, tells of it in JSON, and ends somehow.
 
 Modes: `exit` ends without giving the seat back, `raise` by an error, `wait` when its input ends, `fork` forks first.
 """
@@ -6,6 +6,7 @@ Modes: `exit` ends without giving the seat back, `raise` by an error, `wait` whe
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from coditect_license import LicenseClient, LicensingError, Seat
@@ -27,9 +28,15 @@ def child(client: LicenseClient, seat: Seat) -> None:
     tell(child=seat.status.state.value, checked=checked, validated=client.validate().code)
 
 
-def main(url: str, license_key: str, mode: str) -> None:
+def main(url: str, license_key: str, mode: str, state: str = "") -> None:
     """Hold a seat."""
-    client = LicenseClient(url, license_key=license_key, hardware_id="machine-0001", timeout=5.0)
+    client = LicenseClient(
+        url,
+        license_key=license_key,
+        hardware_id="machine-0001",
+        timeout=5.0,
+        state_file=Path(state) if state else None,
+    )
     seat = client.seat()
     seat.on("lost", lambda event: tell(lost=True))
     seat.acquire()

@@ -27,9 +27,9 @@ def license_(db: None) -> SeatedLicense:
 class Host:
     """A running host process."""
 
-    def __init__(self, web: Web, license_: SeatedLicense, mode: str) -> None:
+    def __init__(self, web: Web, license_: SeatedLicense, mode: str, *more: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HOST), web.url, license_.key, mode],
+            [sys.executable, str(HOST), web.url, license_.key, mode, *more],
             env={**os.environ, "PYTHONPATH": str(CLIENT / "src")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -6,6 +6,11 @@ from coditect_license.answers import License, Validation
 from coditect_license.client import LicenseClient
 from coditect_license.dispatcher import SeatEvent
 from coditect_license.errors import (
+    ClockSetBack,
+    FileNotGenuine,
+    FileNotUsable,
+    FileOfAnotherMachine,
+    FileRefused,
     LicenseNotUsable,
     LicenseUnknown,
     LicensingError,
@@ -22,13 +27,21 @@ from coditect_license.errors import (
     SignInRequired,
 )
 from coditect_license.keys import PinnedKeys
+from coditect_license.license_files import FileKind, LicenseFile, verify_license_file
 from coditect_license.seat import Seat
 from coditect_license.seat_life import Event, State, Status
 
 __all__ = [
+    "ClockSetBack",
     "Event",
+    "FileKind",
+    "FileNotGenuine",
+    "FileNotUsable",
+    "FileOfAnotherMachine",
+    "FileRefused",
     "License",
     "LicenseClient",
+    "LicenseFile",
     "LicenseNotUsable",
     "LicenseUnknown",
     "LicensingError",
@@ -49,4 +62,5 @@ __all__ = [
     "State",
     "Status",
     "Validation",
+    "verify_license_file",
 ]

@@ -7,6 +7,8 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
 from types import TracebackType
 from typing import Callable
 from weakref import WeakSet
@@ -20,6 +22,7 @@ from coditect_license.keys import AnswerKeys
 from coditect_license.requests import Requests
 from coditect_license.retries import Answer, insist
 from coditect_license.seat import PATIENCE_SECONDS, Seat
+from coditect_license.state_file import StateFile
 from coditect_license.transport import Transport
 
 
@@ -28,8 +31,9 @@ class LicenseClient:
 
     `hardware_id` names this machine, the same each time: 10 to 255 of A-Z a-z 0-9 . _ : - (`hardware_signals` are more
     that it is known by). `keys` are those whose signatures are believed, see PinnedKeys; without them the ones that the
-    server publishes. `open_http` makes the connections, for proxies and certificates of one's own; `now` is the clock,
-    which only tests have a reason to move.
+    server publishes. `open_http` makes the connections, for proxies and certificates of one's own. In
+    `state_file` a seat is kept for the next start of the program, which takes it back, after a crash too and without
+    signing in. `now` is the clock, which only tests have a reason to move.
     """
 
     def __init__(
@@ -42,11 +46,15 @@ class LicenseClient:
         keys: AnswerKeys | None = None,
         timeout: float = 10.0,
         open_http: Callable[[], httpx.Client] = httpx.Client,
+        state_file: Path | None = None,
         now: Callable[[], float] = clock.seconds,
     ) -> None:
         """Raises ValueError for an address that is not https, on another machine."""
         self._transport = Transport(url, keys=keys, now=now, timeout=timeout, open_http=open_http)
         self._now = now
+        self._open_state_file = (
+            (lambda: StateFile(state_file, license_key=license_key, hardware_id=hardware_id)) if state_file else None
+        )
         self._access = Access(self._transport, now=now)
         self._requests = Requests(
             self._transport,
@@ -91,9 +99,22 @@ class LicenseClient:
 
     def seat(self, *, wait: float = 0.0) -> Seat:
         """Return a seat to be taken with `with`; while none is free it is waited for, so many seconds."""
-        seat = Seat(self._requests, wait=wait, now=self._now, sleep=time.sleep, jitter=random.random)
+        seat = Seat(
+            self._requests,
+            wait=wait,
+            now=self._now,
+            sleep=time.sleep,
+            jitter=random.random,
+            state_file=self._open_state_file() if self._open_state_file else None,
+        )
         self._seats.add(seat)
         return seat
+
+    @property
+    def latest_seen(self) -> datetime | None:
+        """The latest time that the server signed to a seat here, by the state file: a clock that says less is wrong."""
+        signed_at = self._open_state_file().read().signed_at if self._open_state_file else 0
+        return datetime.fromtimestamp(signed_at, timezone.utc) if signed_at else None
 
     def close(self) -> None:
         """Give back the seats that are held, and close the connections."""

@@ -60,6 +60,6 @@ def _call(callback: Callback, event: SeatEvent) -> None:
     try:
         callback(event)
     except SystemExit:
-        log.error("A callback for %r called sys.exit, which ends no program from here.", event.kind.value)  # noqa: TRY400  (its traceback says nothing)
+        log.warning("A callback for %r called sys.exit, which ends no program from here.", event.kind.value)
     except BaseException:
         log.exception("A callback for %r failed.", event.kind.value)

@@ -70,6 +70,41 @@ class SecondFactorRequired(SignInFailed):
     advice = "Ask the user for the code of their authenticator, and sign in with `code`."
 
 
+class FileRefused(LicensingError):
+    """A licence file, or a borrowed seat's, that may not be used here and now."""
+
+
+class FileNotGenuine(FileRefused):
+    """Not a licence file, changed, or signed by nobody whom we trust."""
+
+    code = "file_not_genuine"
+    detail = "This file does not prove a licence."
+    advice = "Download it again. If that does not help, this program may be older than the key that signed it."
+
+
+class FileOfAnotherMachine(FileRefused):
+    """A seat that another machine has borrowed."""
+
+    code = "file_of_another_machine"
+    detail = "This seat was borrowed for another machine."
+    advice = "Borrow one for this machine."
+
+
+class FileNotUsable(FileRefused):
+    """Genuine, but not yet or no longer good."""
+
+    code = "file_not_usable"
+    advice = "Download it again while the licence is active, or check the clock of this machine."
+
+
+class ClockSetBack(FileRefused):
+    """This machine's clock says less than what was seen before."""
+
+    code = "clock_set_back"
+    detail = "The clock of this machine has been set back."
+    advice = "Set it right."
+
+
 class Refused(LicensingError):
     """The server said no, signed. `status` is that of the answer, `answer` its content."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Callable, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 JWKS_PATH = "/.well-known/jwks.json"
 ASKED_AGAIN_AFTER_SECONDS = 60.0
+LEAST_RSA_BITS = 2048
 
 
 class AnswerKeys(Protocol):
@@ -27,10 +28,15 @@ class PinnedKeys:
     def __init__(self, jwks: Mapping[str, Any]) -> None:
         """`jwks`: the content of the server's /.well-known/jwks.json, as it was when the host was built."""
         self._keys = read_jwks(jwks)
+        self._file_keys = _read_file_keys(jwks)
 
     def find(self, kid: str) -> Ed25519PublicKey | None:
-        """Return the key of this id."""
+        """Return the key of this id, for answers."""
         return self._keys.get(kid)
+
+    def find_for_files(self, kid: str) -> RSAPublicKey | None:
+        """Return the key of this id, for files."""
+        return self._file_keys.get(kid)
 
 
 class PublishedKeys:
@@ -60,14 +66,35 @@ class PublishedKeys:
 
 def read_jwks(jwks: Mapping[str, Any]) -> dict[str, Ed25519PublicKey]:
     """Return the Ed25519 keys of a JWKS document by their ids; whatever else it holds is left out."""
-    listed = jwks.get("keys")
     found = {}
-    for key in listed if isinstance(listed, list) else []:
-        if not isinstance(key, dict) or key.get("kty") != "OKP" or key.get("crv") != "Ed25519":
-            continue
+    for key in _listed(jwks, "OKP"):
         try:
-            raw = base64.urlsafe_b64decode(str(key["x"]) + "=")
-            found[str(key["kid"])] = Ed25519PublicKey.from_public_bytes(raw)
-        except (KeyError, ValueError, binascii.Error):
+            if key.get("crv") == "Ed25519":
+                found[str(key["kid"])] = Ed25519PublicKey.from_public_bytes(base64url(key["x"]))
+        except (KeyError, ValueError):
             continue
     return found
+
+
+def _read_file_keys(jwks: Mapping[str, Any]) -> dict[str, RSAPublicKey]:
+    found = {}
+    for key in _listed(jwks, "RSA"):
+        try:
+            n, e = (int.from_bytes(base64url(key[name]), "big") for name in ("n", "e"))
+            if n.bit_length() >= LEAST_RSA_BITS:
+                found[str(key["kid"])] = RSAPublicNumbers(e=e, n=n).public_key()
+        except (KeyError, ValueError):
+            continue
+    return found
+
+
+def _listed(jwks: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    listed = jwks.get("keys")
+    keys = listed if isinstance(listed, list) else []
+    return [key for key in keys if isinstance(key, dict) and key.get("kty") == kind]
+
+
+def base64url(part: object) -> bytes:
+    """Return the bytes of base64url without its padding; raises ValueError for anything else."""
+    text = str(part)
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

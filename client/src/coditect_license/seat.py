@@ -15,6 +15,7 @@ from coditect_license.heartbeat import Heartbeat
 from coditect_license.requests import Requests
 from coditect_license.retries import Jitter, insist
 from coditect_license.seat_life import Event, Grant, SeatLife, State, Status, Try
+from coditect_license.state_file import NOTHING, Kept, StateFile
 from coditect_license.transport import Yes
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,14 @@ class Seat:
         now: Callable[[], float],
         sleep: Callable[[float], None],
         jitter: Jitter,
+        state_file: StateFile | None,
     ) -> None:
         self._requests = requests
         self._wait = wait
         self._now = now
         self._sleep = sleep
         self._jitter = jitter
+        self._state_file = state_file
         self._lock = threading.Lock()
         self._life = SeatLife(jitter=jitter)
         self._dispatcher = Dispatcher()
@@ -99,23 +102,15 @@ class Seat:
         with self._lock:
             if self._life.status(now=self._now()).state is not State.WAITING:
                 raise SeatNotHeld("A seat is acquired once; ask the client for another one.")
-        gives_up_at = self._now() + self._wait
-        while True:
-            try:
-                yes = self._insist(self._requests.acquire, within=PATIENCE_SECONDS)
-                break
-            except NoSeatsAvailable as full:
-                left = gives_up_at - self._now()
-                if left <= 0:
-                    raise
-                self._sleep(min(left, max(1.0, min(full.retry_after or 1.0, LONGEST_WAIT_SECONDS))))
-        grant, token, license_ = read_grant(yes), read_token(yes), license_within(yes)
-        with self._lock:
-            told = self._life.granted(grant, now=self._now())
-            status = self._life.status(now=self._now())
-            self._token, self._license = token, license_
-        if status.state is State.WAITING:
-            raise Outage("The answer took longer than the lease that it grants.")
+        kept = self._state_file.take() if self._state_file else NOTHING
+        try:
+            yes, token, license_ = self._taken_back(kept) or self._taken()
+            told, status = self._begin(yes, token, license_)
+        except BaseException:  # an interrupt too, while the host waits for a seat
+            if self._state_file:
+                self._state_file.leave()
+            raise
+        self._write_down(token, license_, yes)
         self._heartbeat = Heartbeat(self)
         self._heartbeat.start()
         processes.at_exit(self._heartbeat)
@@ -168,6 +163,48 @@ class Seat:
         self._dispatcher = Dispatcher()
         self._heartbeat = self._token = None
         self._life.release()
+        if self._state_file is not None:
+            self._state_file.after_fork()
+
+    def _begin(self, yes: Yes, token: SeatToken, license_: License) -> tuple[list[Event], Status]:
+        """Begin the life with its first grant; raises Outage for one that is over already."""
+        grant = read_grant(yes)
+        with self._lock:
+            told = self._life.granted(grant, now=self._now())
+            status = self._life.status(now=self._now())
+            self._token, self._license = token, license_
+        if status.state is State.WAITING:
+            raise Outage("The answer took longer than the lease that it grants.")
+        return told, status
+
+    def _taken(self) -> tuple[Yes, SeatToken, License]:
+        """Take a seat, waiting for one while none is free."""
+        gives_up_at = self._now() + self._wait
+        while True:
+            try:
+                yes = self._insist(self._requests.acquire, within=PATIENCE_SECONDS)
+            except NoSeatsAvailable as full:
+                left = gives_up_at - self._now()
+                if left <= 0:
+                    raise
+                self._sleep(min(left, max(1.0, min(full.retry_after or 1.0, LONGEST_WAIT_SECONDS))))
+            else:
+                return yes, read_token(yes), license_within(yes)
+
+    def _taken_back(self, kept: Kept) -> tuple[Yes, SeatToken, License] | None:
+        """Take back the seat of the program's last run; None when it left none that is still to be had."""
+        token, license_ = kept.token, kept.license
+        if token is None or license_ is None:
+            return None
+        try:
+            yes = self._insist(lambda: self._requests.beat(token), within=PATIENCE_SECONDS)
+        except Refused:
+            return None
+        return yes, read_token(yes, session_id=token.session_id), license_
+
+    def _write_down(self, token: SeatToken, license_: License | None, yes: Yes) -> None:
+        if self._state_file is not None:
+            self._state_file.keep(token, license_, signed_at=yes.signed_at)
 
     def _insist(self, ask: Callable[[], Yes], *, within: float) -> Yes:
         return insist(ask, within=within, now=self._now, sleep=self._sleep, jitter=self._jitter)
@@ -188,6 +225,7 @@ class Seat:
             after = outage.retry_after
             self._hear(lambda now: self._life.unanswered(now=now, retry_after=after))
         else:
+            self._write_down(fresh, license_, yes)
             self._take(asked, grant, fresh, license_)
 
     def _take(self, asked: Try, grant: Grant, fresh: SeatToken, license_: License | None) -> None:
@@ -221,6 +259,8 @@ class Seat:
             token, self._token = self._token, None
         self._tell(told, status)
         self.wake()
+        if self._state_file is not None:
+            self._state_file.forget()
         return None if lost else token
 
     def _tell(self, told: list[Event], status: Status) -> None:
