@@ -6,6 +6,7 @@ Modes: `exit` ends without giving the seat back, `raise` by an error, `wait` whe
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,10 @@ def main(url: str, license_key: str, mode: str, state: str = "") -> None:
     if mode == "raise":
         raise RuntimeError("the host's own")
     if mode == "fork":
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # Python 3.12 and newer warn of every fork beside threads; that it goes well here is what is tested.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             child(client, seat)
             sys.exit(0)
