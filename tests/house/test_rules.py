@@ -16,6 +16,7 @@ def sources() -> Iterator[Path]:
     """Return every Python file of the product, migrations apart."""
     for app in APPS:
         yield from (path for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
+    yield from (ROOT / "client" / "src").rglob("*.py")
 
 
 def foreign_managers(path: Path) -> list[str]:
