@@ -20,7 +20,7 @@ class MomentField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has 
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
 
-class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # no types
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # django-filter has no types
     """Compares with a moment."""
 
     field_class = MomentField

@@ -31,7 +31,7 @@ class Purpose(StrEnum):
     """What a key signs; a key of one purpose never verifies for another."""
 
     USER_TOKEN = "user-tokens"  # noqa: S105  (the name of a folder)
-    SEAT_TOKEN = "seat-tokens"  # noqa: S105  (likewise)
+    SEAT_TOKEN = "seat-tokens"  # noqa: S105  (a name of keys, and no secret)
     LICENSE_FILE = "license-files"
     AUDIT_CHECKPOINT = "audit-checkpoints"
     ANSWER = "answers"

@@ -15,7 +15,7 @@ from coditect_license import LicenseClient, LicensingError, Seat
 
 def tell(**what: Any) -> None:
     """Say something to the test."""
-    print(json.dumps(what), flush=True)  # noqa: T201
+    print(json.dumps(what), flush=True)  # noqa: T201  (how this process tells its test)
 
 
 def child(client: LicenseClient, seat: Seat) -> None:

@@ -1,6 +1,9 @@
 """Finding a licence by its key: what is counted, and that the database plans only once what is asked all the time."""
 
+from typing import Any
+
 import pytest
+from django.db import connection
 
 from licenses import lookup
 from licenses.lookup import KeyHolder
@@ -19,6 +22,17 @@ class TestSeats:
         assert uncounted.seats_used is None
         with pytest.raises(ValueError, match="not counted"):
             uncounted.seats  # noqa: B018  (a property that raises)
+
+    def test_are_not_counted_by_an_acquire(self, db: None) -> None:
+        license_, asked = seated_license.issue(seats=2), []
+
+        def note(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+            asked.extend([params[-1]] if "license_of_key" in sql else [])
+            return execute(sql, params, *rest)
+
+        with connection.execute_wrapper(note):
+            acquiring.acquire(license_key=license_.key, hardware_id="machine-0001", holder=KeyHolder())
+        assert asked == [False]
 
 
 class TestPlans:

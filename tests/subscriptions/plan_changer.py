@@ -12,11 +12,11 @@ from tests.subscriptions.stripe_side import call, tell
 STARTER, PRO, ENTERPRISE = 2_900, 9_900, 29_900
 
 
-def starting() -> Customer:
-    """Return a customer who pays for the Starter plan, without a trial."""
+def starting(plan: str = "starter") -> Customer:
+    """Return a customer who pays for a plan, without a trial."""
     with without_trial():
         customer = journey.sign_up()
-        journey.buy(customer)
+        journey.buy(customer, plan=plan)
     quiet(customer.api)
     return customer
 

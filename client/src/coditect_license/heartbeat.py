@@ -69,12 +69,12 @@ class Heartbeat:
     def _live(self) -> float | None:
         try:
             return self._seat.live()
-        except Exception:
+        except Exception:  # whatever it is, the next try may succeed, and the host is not to hear of it
             log.exception("Keeping the seat failed, and goes on.")
             return PAUSE_AFTER_FAILURE_SECONDS
 
     def _give_back(self) -> None:
         try:
             self._seat.give_back_once(SECONDS_AT_EXIT)
-        except Exception:
+        except Exception:  # the process ends: nobody could do anything about it, and the lease ends by itself
             log.debug("The seat was not given back at the end.", exc_info=True)

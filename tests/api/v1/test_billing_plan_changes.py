@@ -12,7 +12,8 @@ from tests.api.refusals import refused
 from tests.jobs import as_role, run_jobs
 from tests.journey import Customer
 from tests.query_counts import statements
-from tests.subscriptions.stripe_side import call, tell
+from tests.subscriptions.plan_changer import do, hear, mine, starting
+from tests.subscriptions.stripe_side import call
 from tests.subscriptions.stripe_time import card
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -30,32 +31,12 @@ def trying(db: None) -> Customer:
 @pytest.fixture
 def paying(db: None) -> Customer:
     """Return a customer who pays for the Pro plan, without a trial."""
-    as_owner("update subscriptions_plan set trial_days = 0")
-    try:
-        customer = journey.sign_up()
-        journey.buy(customer, plan="pro")
-    finally:
-        as_owner("update subscriptions_plan set trial_days = 14")
-    quiet(customer.api)
-    return customer
-
-
-def mine(customer: Customer) -> dict[str, Any]:
-    """Return the customer's one subscription."""
-    (one,) = customer.api.get("/api/v1/subscriptions").json()["results"]
-    found: dict[str, Any] = one
-    return found
+    return starting("pro")
 
 
 def change(customer: Customer, plan: str, what: str = "change-plan") -> Any:
     """Ask for another plan."""
-    return customer.api.post(f"/api/v1/subscriptions/{mine(customer)['id']}/{what}", {"plan_id": plan})
-
-
-def hear() -> None:
-    """Let Stripe tell what happened and the worker apply it."""
-    tell(*stripe_account.new_events())
-    run_jobs()
+    return do(customer, what, plan_id=plan)
 
 
 def standing(customer: Customer) -> tuple[str, int]:
