@@ -88,11 +88,11 @@ class Run:
         self.launcher.send_signal(number)
         return self.launcher.wait(timeout=30)
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `./dev manage` as a person would in another terminal."""
+    def dev(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `./dev manage` or `./dev psql` as a person would in another terminal."""
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         return subprocess.run(
-            [sys.executable, "-m", "deploy.local", "manage", *arguments],
+            [sys.executable, "-m", "deploy.local", *arguments],
             cwd=ROOT,
             env=inherited | {"CODITECT_HOME": str(self.home.path)},
             stdin=subprocess.DEVNULL,
@@ -220,12 +220,18 @@ class TestManage:
         ],
     )
     def test_a_command_has_the_rights_that_it_needs(self, run: Run, command: str, told: str) -> None:
-        ran = run.manage(*command.split())
+        ran = run.dev("manage", *command.split())
         assert ran.returncode == 0, ran.stderr
         assert told in ran.stdout
         assert '"level"' not in ran.stdout, "what is logged stands apart from what was found out"
 
     def test_another_role_can_be_asked_for_and_has_no_more_rights_than_that(self, run: Run) -> None:
-        ran = run.manage("--as", "app", "sync_portal")
+        ran = run.dev("manage", "--as", "app", "sync_portal")
         assert ran.returncode != 0
         assert "permission denied" in ran.stderr
+
+
+class TestPsql:
+    def test_takes_arguments_of_its_own_after_the_role(self, run: Run) -> None:
+        ran = run.dev("psql", "worker", "-tA", "-c", "select current_user")
+        assert (ran.stdout, ran.stderr) == ("coditect_worker\n", "")

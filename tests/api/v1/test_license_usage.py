@@ -14,6 +14,7 @@ from licenses.services import history
 from tests import journey
 from tests.api.beneath import as_owner
 from tests.api.issued import change, licensed
+from tests.api.refusals import refused
 from tests.concurrency.seated_license import SeatedLicense
 from tests.jobs import as_role
 from tests.journey import Licensed
@@ -152,6 +153,10 @@ class TestSessions:
         sessions(made)
         with statements(9):
             sessions(made)
+
+    def test_asked_for_by_id_are_for_members_and_who_sends_no_token_is_told_to(self, made: Licensed) -> None:
+        answer = APIClient().get(f"/api/v1/licenses/{made.license_id}/sessions")
+        refused(answer, 401, "not_authenticated")
 
 
 class TestUsage:
